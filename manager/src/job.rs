@@ -1,0 +1,490 @@
+//! One download: its descriptors, its slot, and a turn of its work.
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::sendfile::sendfile;
+use nix::sys::socket::{Shutdown, shutdown};
+use nix::sys::uio::{pread, pwrite};
+use nix::unistd::{Whence, lseek};
+
+use crate::limits::{
+    CUT_TIMEOUT, DISCARD_BYTES_PER_TURN, LINGER_MAX_BYTES, LINGER_TIMEOUT, NOTSENT_LOWAT_BYTES,
+    RETRY_INTERVAL, STAGING_BYTES, TURN_BYTES,
+};
+use crate::sink::Cut;
+use crate::source::{From, Intent};
+use crate::stream::{Step, Stream};
+use crate::sys::memfd;
+use crate::sys::slot::{Slot, SlotState};
+use crate::sys::socket;
+
+/// How a download ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All bytes were taken by the other side.
+    Complete,
+    /// The other side closed or broke the connection first.
+    ClientGone,
+    /// The other side took nothing for the stall timeout.
+    Stalled,
+    /// The file became shorter than it was when it was offered.
+    FileTruncated,
+    /// The file could not be read.
+    ReadFailed(Errno),
+    /// The connection could not be written to.
+    SendFailed(Errno),
+    /// The manager was told to end and the deadline for running downloads came.
+    CutByShutdown,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Outcome::Complete => f.write_str("complete"),
+            Outcome::ClientGone => f.write_str("client gone"),
+            Outcome::Stalled => f.write_str("stalled"),
+            Outcome::FileTruncated => f.write_str("file truncated"),
+            Outcome::ReadFailed(errno) => write!(f, "read failed: {}", errno.desc()),
+            Outcome::SendFailed(errno) => write!(f, "send failed: {}", errno.desc()),
+            Outcome::CutByShutdown => f.write_str("cut by shutdown"),
+        }
+    }
+}
+
+/// What a job needs after its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Another turn: its budget was used up, not the connection.
+    Again,
+    /// An event or its deadline.
+    Wait,
+    /// Nothing; it is over.
+    Ended(Outcome),
+}
+
+/// The descriptors of a download.
+#[derive(Debug)]
+pub struct Descriptors {
+    /// The client's, or the web server's FastCGI connection.
+    pub connection: OwnedFd,
+    /// The file.
+    pub file: OwnedFd,
+    /// The literal bytes, where the body has any.
+    pub literals: Option<OwnedFd>,
+    /// The FastCGI frames.
+    pub frames: Option<OwnedFd>,
+}
+
+/// One download.
+#[derive(Debug)]
+pub struct Job {
+    stream: Stream,
+    descriptors: Descriptors,
+    /// Pieces of a file whose file system refuses sendfile(2), at the offsets they have in the file.
+    staging: Option<File>,
+    kind: socket::Kind,
+    cookie: u64,
+    tag: Vec<u8>,
+    started: Instant,
+    stage: Stage,
+    stored_intent: Option<Intent>,
+    /// Input may be waiting: no `EAGAIN` since the last event.
+    readable: bool,
+    /// The other side has ended its input.
+    input_ended: bool,
+    inbound_bytes: u64,
+    progress: Progress,
+    /// When to look whether the other side still takes something.
+    check_at: Instant,
+    retry_at: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Stage {
+    Sending,
+    /// The response ends early for this reason, when `check_at` has come at the latest.
+    Cutting {
+        reason: Outcome,
+    },
+    /// All bytes are the kernel's and the end was sent; waiting for the other side to take them.
+    Lingering {
+        reason: Outcome,
+        inbound_before: u64,
+    },
+}
+
+/// When the other side last took something.
+#[derive(Clone, Copy, Debug)]
+struct Progress {
+    at: Instant,
+    given: u64,
+    pending: u64,
+}
+
+impl Job {
+    /// A download that waits for its commit. Nothing is done to the connection.
+    pub fn new(
+        stream: Stream,
+        descriptors: Descriptors,
+        kind: socket::Kind,
+        cookie: u64,
+        tag: Vec<u8>,
+        now: Instant,
+    ) -> Job {
+        Job {
+            stream,
+            descriptors,
+            staging: None,
+            kind,
+            cookie,
+            tag,
+            started: now,
+            stage: Stage::Sending,
+            stored_intent: None,
+            readable: true,
+            input_ended: false,
+            inbound_bytes: 0,
+            progress: Progress {
+                at: now,
+                given: 0,
+                pending: 0,
+            },
+            check_at: now,
+            retry_at: None,
+        }
+    }
+
+    /// The commit has come: the connection is the manager's.
+    ///
+    /// # Errors
+    /// Those of fcntl(2) and setsockopt(2).
+    pub fn take_over(
+        &mut self,
+        slot: &Slot,
+        stall_timeout: Duration,
+        now: Instant,
+    ) -> io::Result<()> {
+        slot.set_state(SlotState::Active);
+        self.started = now;
+        self.progress.at = now;
+        self.check_at = now + stall_timeout / 2;
+        socket::take_over(self.connection(), self.kind, NOTSENT_LOWAT_BYTES)
+    }
+
+    /// The connection, for registering.
+    pub fn connection(&self) -> BorrowedFd<'_> {
+        self.descriptors.connection.as_fd()
+    }
+
+    /// The connection's cookie.
+    pub fn cookie(&self) -> u64 {
+        self.cookie
+    }
+
+    /// How many descriptors it holds.
+    pub fn descriptor_count(&self) -> usize {
+        let Descriptors {
+            literals, frames, ..
+        } = &self.descriptors;
+        2 + [literals.is_some(), frames.is_some(), self.staging.is_some()]
+            .into_iter()
+            .filter(|held| *held)
+            .count()
+    }
+
+    /// An event came for the connection.
+    pub fn woken(&mut self, readable: bool) {
+        self.readable |= readable;
+        self.retry_at = None;
+    }
+
+    /// Works until the budget is used, the connection takes no more, or the download is over.
+    pub fn turn(&mut self, slot: &Slot, now: Instant) -> Turn {
+        if let Err(outcome) = self.discard_input() {
+            return Turn::Ended(outcome);
+        }
+        let mut budget = TURN_BYTES;
+        while budget > 0 {
+            if let Stage::Lingering {
+                reason,
+                inbound_before,
+            } = self.stage
+            {
+                return self.linger(reason, inbound_before);
+            }
+            match self.step(slot, budget, now) {
+                Ok(Some(sent)) => budget = budget.saturating_sub(sent),
+                Ok(None) => {
+                    return if self.readable {
+                        Turn::Again
+                    } else {
+                        Turn::Wait
+                    };
+                }
+                Err(outcome) => match self.cut(outcome, now) {
+                    Turn::Again => {}
+                    over => return over,
+                },
+            }
+        }
+        Turn::Again
+    }
+
+    /// When it must be looked at although no event came.
+    pub fn deadline(&self) -> Instant {
+        self.retry_at
+            .map_or(self.check_at, |retry_at| self.check_at.min(retry_at))
+    }
+
+    /// Its deadline has come.
+    pub fn timed_out(&mut self, stall_timeout: Duration, now: Instant) -> Turn {
+        if self.retry_at.take().is_some_and(|retry_at| retry_at <= now) {
+            return Turn::Again;
+        }
+        self.note_progress(now);
+        let stalled = now >= self.progress.at + stall_timeout;
+        match self.stage {
+            Stage::Cutting { reason } => return Turn::Ended(reason),
+            // Everything was acknowledged; only the other side's end is missing.
+            Stage::Lingering { reason, .. } if !self.may_still_arrive() => {
+                return Turn::Ended(reason);
+            }
+            _ if stalled => return Turn::Ended(Outcome::Stalled),
+            Stage::Lingering { .. } => self.check_at = now + LINGER_TIMEOUT.min(stall_timeout / 2),
+            Stage::Sending => self.check_at = now + stall_timeout / 2,
+        }
+        Turn::Wait
+    }
+
+    /// Ends the download early so that the other side can see it: orderly where the web server understands that, by
+    /// breaking the connection where not.
+    pub fn cut(&mut self, reason: Outcome, now: Instant) -> Turn {
+        if !matches!(self.stage, Stage::Sending) {
+            return Turn::Ended(reason);
+        }
+        let how = match reason {
+            Outcome::FileTruncated | Outcome::ReadFailed(_) => Cut::WithZeros,
+            Outcome::CutByShutdown => Cut::AfterRecord,
+            _ => return Turn::Ended(reason),
+        };
+        if !self.stream.cut(how) {
+            return Turn::Ended(reason);
+        }
+        self.stage = Stage::Cutting { reason };
+        self.check_at = now + CUT_TIMEOUT;
+        Turn::Again
+    }
+
+    /// Says in the log how it ended, and closes the connection accordingly.
+    pub fn end(self, outcome: Outcome, now: Instant) {
+        let mut bytes = self.stream.body_sent();
+        if outcome != Outcome::Complete {
+            if self.kind == socket::Kind::Tcp {
+                bytes = bytes.saturating_sub(socket::unacknowledged(self.connection()));
+            }
+            socket::reset_on_close(self.connection());
+        }
+        tracing::info!(
+            tag = %self.tag.escape_ascii(),
+            bytes,
+            of = self.stream.body_bytes(),
+            duration_ms = now.duration_since(self.started).as_millis() as u64,
+            outcome = %outcome,
+            "download ended"
+        );
+    }
+
+    /// Takes one step. `None`: the connection takes no more for now, or is waited on otherwise.
+    fn step(&mut self, slot: &Slot, budget: u64, now: Instant) -> Result<Option<u64>, Outcome> {
+        let step = self.stream.next();
+        if self.stored_intent != Some(self.stream.intent()) {
+            slot.set_intent(self.stream.intent());
+            self.stored_intent = Some(self.stream.intent());
+        }
+        match step {
+            Step::Seek { from, to } => {
+                self.seek(from, to).map_err(Outcome::ReadFailed)?;
+                self.stream.sought(from, to);
+                Ok(Some(0))
+            }
+            Step::Send { from, max } => self.send(from, max.min(budget), now),
+            Step::Done => {
+                // It can fail only because the connection is gone, which lingering finds out.
+                let _ = shutdown(self.descriptors.connection.as_raw_fd(), Shutdown::Write);
+                slot.set_state(SlotState::Lingering);
+                let reason = match self.stage {
+                    Stage::Cutting { reason } => reason,
+                    _ => Outcome::Complete,
+                };
+                self.stage = Stage::Lingering {
+                    reason,
+                    inbound_before: self.inbound_bytes,
+                };
+                self.progress.at = now;
+                self.check_at = now + LINGER_TIMEOUT;
+                Ok(Some(0))
+            }
+        }
+    }
+
+    fn seek(&mut self, from: From, to: u64) -> nix::Result<()> {
+        match self.staging.as_ref().filter(|_| from == From::File) {
+            Some(staging) => lseek(staging, to as i64, Whence::SeekSet),
+            None => lseek(self.descriptor(from), to as i64, Whence::SeekSet),
+        }
+        .map(drop)
+    }
+
+    fn send(&mut self, from: From, max: u64, now: Instant) -> Result<Option<u64>, Outcome> {
+        let sent = match self.staging.as_ref().filter(|_| from == From::File) {
+            Some(staging) => self.send_staged(staging, max)?,
+            None => sendfile(self.connection(), self.descriptor(from), None, max as usize),
+        };
+        match sent {
+            Ok(0) => Err(Outcome::FileTruncated),
+            Ok(bytes) => {
+                self.stream.advance(from, bytes as u64);
+                Ok(Some(bytes as u64))
+            }
+            Err(Errno::EINTR) => Ok(Some(0)),
+            Err(Errno::EAGAIN) => {
+                self.note_progress(now);
+                if self.progress.pending == 0 {
+                    // Nothing is under way whose arrival would make room: the kernel lacks memory for socket buffers
+                    // and will send no event.
+                    self.retry_at = Some(now + RETRY_INTERVAL);
+                }
+                Ok(None)
+            }
+            Err(Errno::ENOMEM | Errno::ENOBUFS) => {
+                self.retry_at = Some(now + RETRY_INTERVAL);
+                Ok(None)
+            }
+            Err(Errno::EPIPE | Errno::ECONNRESET | Errno::ETIMEDOUT | Errno::ENOTCONN) => {
+                Err(Outcome::ClientGone)
+            }
+            Err(Errno::EINVAL | Errno::ENOSYS) if from == From::File && self.staging.is_none() => {
+                self.stage_file().map_err(Outcome::ReadFailed)?;
+                Ok(Some(0))
+            }
+            Err(errno @ (Errno::EIO | Errno::EACCES | Errno::ESTALE)) => {
+                Err(Outcome::ReadFailed(errno))
+            }
+            Err(errno) => Err(Outcome::SendFailed(errno)),
+        }
+    }
+
+    /// From now on the file is read into a memfd, at the offsets it has in the file, and sent from there: the place
+    /// stays a position that the kernel keeps.
+    fn stage_file(&mut self) -> nix::Result<()> {
+        let staging = memfd::create("send-file-staging").map_err(errno_of)?;
+        lseek(&staging, self.stream.file_offset() as i64, Whence::SeekSet)?;
+        self.staging = Some(staging);
+        Ok(())
+    }
+
+    fn send_staged(&self, staging: &File, max: u64) -> Result<nix::Result<usize>, Outcome> {
+        let offset = self.stream.file_offset();
+        let mut piece = vec![0; max.min(STAGING_BYTES) as usize];
+        let read = pread(&self.descriptors.file, &mut piece, offset as i64)
+            .map_err(Outcome::ReadFailed)?;
+        let mut written = 0;
+        while written < read {
+            let at = (offset as usize + written) as i64;
+            written += pwrite(staging, &piece[written..read], at).map_err(Outcome::ReadFailed)?;
+        }
+        let sent = sendfile(self.connection(), staging, None, read);
+        let sent_to = offset + sent.unwrap_or(0) as u64;
+        let whole_pages = sent_to / STAGING_BYTES * STAGING_BYTES;
+        if whole_pages > 0 {
+            // Only memory is lost if it fails.
+            let _ = memfd::punch_hole(staging, 0, whole_pages);
+        }
+        Ok(sent)
+    }
+
+    fn descriptor(&self, from: From) -> &OwnedFd {
+        let Descriptors {
+            file,
+            literals,
+            frames,
+            ..
+        } = &self.descriptors;
+        let chosen = match from {
+            From::File => Some(file),
+            From::Literals => literals.as_ref(),
+            From::Frames => frames.as_ref(),
+        };
+        chosen.expect("made with the offer")
+    }
+
+    /// Reads and forgets what the other side sends: input left unread would turn the close into a reset that destroys
+    /// bytes on their way.
+    fn discard_input(&mut self) -> Result<(), Outcome> {
+        let mut scratch = [0; 4096];
+        let mut budget = DISCARD_BYTES_PER_TURN;
+        while self.readable && !self.input_ended && budget > 0 {
+            match socket::discard(self.connection(), &mut scratch) {
+                Ok(0) => self.input_ended = true,
+                Ok(bytes) => {
+                    self.inbound_bytes += bytes as u64;
+                    budget = budget.saturating_sub(bytes);
+                }
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => self.readable = false,
+                Err(_) => return Err(self.broken()),
+            }
+        }
+        if self.input_ended {
+            self.readable = false;
+        }
+        Ok(())
+    }
+
+    /// How a broken connection ends the download: one that had taken everything is complete all the same.
+    fn broken(&self) -> Outcome {
+        match self.stage {
+            Stage::Lingering { reason, .. } if !self.may_still_arrive() => reason,
+            _ => Outcome::ClientGone,
+        }
+    }
+
+    fn linger(&mut self, reason: Outcome, inbound_before: u64) -> Turn {
+        let over = self.input_ended && !self.may_still_arrive();
+        if over || self.inbound_bytes - inbound_before > LINGER_MAX_BYTES {
+            return Turn::Ended(reason);
+        }
+        if self.readable {
+            Turn::Again
+        } else {
+            Turn::Wait
+        }
+    }
+
+    /// Whether bytes are on their way that the other side has not acknowledged. On TCP one may be our own end.
+    fn may_still_arrive(&self) -> bool {
+        socket::unacknowledged(self.connection()) > u64::from(self.kind == socket::Kind::Tcp)
+    }
+
+    fn note_progress(&mut self, now: Instant) {
+        let pending = socket::unacknowledged(self.connection());
+        let given = self.stream.body_sent();
+        if given != self.progress.given || pending != self.progress.pending {
+            self.progress = Progress {
+                at: now,
+                given,
+                pending,
+            };
+        }
+    }
+}
+
+fn errno_of(error: io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
+}

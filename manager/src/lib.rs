@@ -1,0 +1,33 @@
+//! The manager: takes client connections and open files from web workers and sends the files.
+//!
+//! One process, one loop. An offer travels down this list; each module uses only those above it:
+//!
+//! | module | noun |
+//! |---|---|
+//! | [`limits`] | every bound, with its reason |
+//! | [`sys`] | system calls and shared memory: the only unsafe code |
+//! | [`source`], [`sink`] | where the bytes of a body come from; what surrounds them on the connection |
+//! | [`stream`] | both together: what to do next, without I/O |
+//! | [`timers`], [`registry`], [`refusals`] | deadlines; handles; the bounded log of refusals |
+//! | [`settings`] | the command line, resolved |
+//! | [`job`] | one download: descriptors, slot, a turn of its work |
+//! | [`peer`], [`accept`] | one worker, from offer to commit; the listening socket |
+//! | [`event_loop`] | the only module that waits |
+//! | [`daemon`] | starts it all |
+//!
+//! Where the bytes of a download stand is not stored anywhere: the kernel knows it, see [`source`].
+
+pub mod accept;
+pub mod daemon;
+pub mod event_loop;
+pub mod job;
+pub mod limits;
+pub mod peer;
+pub mod refusals;
+pub mod registry;
+pub mod settings;
+pub mod sink;
+pub mod source;
+pub mod stream;
+pub mod sys;
+pub mod timers;

@@ -1,0 +1,61 @@
+//! Every bound of the manager, with its reason.
+#![forbid(unsafe_code)]
+
+use std::time::Duration;
+
+/// Bytes one job may send before the next one has its turn. Large enough that the switch costs nothing, small enough
+/// that a thousand fast clients each wait less than a second.
+pub const TURN_BYTES: u64 = 512 * 1024;
+
+/// Bytes of unread input one job may discard in a turn.
+pub const DISCARD_BYTES_PER_TURN: usize = 64 * 1024;
+
+/// Input a client may send behind its request before a lingering connection is closed all the same.
+pub const LINGER_MAX_BYTES: u64 = 256 * 1024 * 1024;
+
+/// How long a connection whose bytes have all been acknowledged is kept waiting for the client's end. Longer than any
+/// round trip; nginx waits 5 s, Apache 2 s.
+pub const LINGER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Not-yet-sent bytes the kernel may hold for one TCP client (TCP_NOTSENT_LOWAT): enough to keep a fast client busy,
+/// little enough that ten thousand slow ones do not fill the memory.
+pub const NOTSENT_LOWAT_BYTES: u32 = 128 * 1024;
+
+/// Connections accepted before offers and jobs have their turn again.
+pub const ACCEPT_BATCH: usize = 64;
+
+/// Workers connected at the same time, before and during their offers. A worker needs its connection for the time of
+/// one header flush.
+pub const MAX_PEERS: usize = 2048;
+
+/// How long a connected worker may take to send its offer. It sends it at once.
+pub const PEER_IDLE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Descriptors never used for downloads: standard streams, epoll, signals, listener, the table, and what one offer
+/// needs while it is being received.
+pub const DESCRIPTOR_MARGIN: usize = 32;
+
+/// The most descriptors one job can need: connection, file, literal bytes, FastCGI frames, staging.
+pub const MAX_DESCRIPTORS_PER_JOB: usize = 5;
+
+/// The fewest descriptors of a job, by which the table is sized: connection and file.
+pub const MIN_DESCRIPTORS_PER_JOB: usize = 2;
+
+/// Pause before trying again where the kernel gave no event to wait for: no memory for socket buffers, no free
+/// descriptor for accept.
+pub const RETRY_INTERVAL: Duration = Duration::from_millis(50);
+
+/// Bytes read at once from a file whose file system refuses sendfile(2).
+pub const STAGING_BYTES: u64 = 256 * 1024;
+
+/// How long the end of a cut download may take: a FastCGI record to be completed on a full socket.
+pub const CUT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Refused peers and offers written to the log in one second; the rest is counted.
+pub const REFUSALS_LOGGED_PER_SECOND: u32 = 10;
+
+/// The queue of connections not yet accepted. A worker that finds it full streams by itself.
+pub const LISTEN_BACKLOG: i32 = 1024;
+
+/// Events taken from the kernel in one turn.
+pub const EVENTS_PER_TURN: usize = 1024;

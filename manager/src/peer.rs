@@ -1,0 +1,383 @@
+//! One worker's connection to the manager, from accept to commit.
+//!
+//! Two rules make sure that a client never has two writers and never none: a download starts only on a commit that is
+//! in its slot, and an accepted offer is forgotten only when the peer has been read to its end.
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::socket::{Shutdown, shutdown};
+use nix::sys::stat::fstat;
+use send_file_wire::message::HEADER_BYTES;
+use send_file_wire::{
+    Answer, DecodeError, Framing, Offer, OfferId, Part, Reason, ReceiveError, channel,
+};
+
+use crate::job::{self, Job};
+use crate::limits::PEER_IDLE_TIMEOUT;
+use crate::sink;
+use crate::stream::Stream;
+use crate::sys::memfd;
+use crate::sys::slot::{Identity, Numbers, Slot, SlotState};
+use crate::sys::socket;
+use crate::sys::table::SlotIndex;
+
+/// A connected worker.
+#[derive(Debug)]
+pub struct Peer {
+    socket: OwnedFd,
+    /// Its user, by SO_PEERCRED.
+    pub uid: u32,
+    stage: Stage,
+    deadline: Instant,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// Connected; the offer is expected.
+    AwaitingOffer,
+    /// Its offer was accepted and all that the download needs is at hand; the commit is expected.
+    Offered {
+        slot: SlotIndex,
+        id: OfferId,
+        job: Box<Job>,
+    },
+}
+
+/// What the loop must do with a peer.
+#[derive(Debug)]
+pub enum PeerOutcome {
+    /// Nothing: wait for its next packet.
+    Keep,
+    /// The commit has come: start the download, close the peer.
+    Spawn(SlotIndex, Box<Job>),
+    /// Close it, for this reason.
+    Close(CloseReason),
+}
+
+/// Why a peer is closed.
+#[derive(Debug)]
+pub enum CloseReason {
+    /// The worker closed its end without a commit: it keeps the connection.
+    Withdrawn,
+    /// It sent no offer in time.
+    Idle,
+    /// It sent no commit in time.
+    OfferExpired,
+    /// Its offer was rejected.
+    Rejected(OfferError),
+    /// It sent something that is not the commit to its offer.
+    NotACommit,
+    /// The connection failed.
+    Broken(io::Error),
+}
+
+/// Why an offer is rejected.
+#[derive(Debug, thiserror::Error)]
+pub enum OfferError {
+    /// No room for another download.
+    #[error("too many downloads or descriptors")]
+    Busy,
+    /// The manager is ending.
+    #[error("the manager is shutting down")]
+    Draining,
+    /// The packet is none, or its descriptors.
+    #[error(transparent)]
+    Receive(#[from] ReceiveError),
+    /// The packet breaks the format.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// Not a connection that bytes may be sent on.
+    #[error("the connection is not a connected TCP stream or, for FastCGI, a Unix stream: {0}")]
+    Connection(io::Error),
+    /// Raw bytes on a Unix socket would carry the manager's rights.
+    #[error("raw framing is for TCP connections only")]
+    RawOnUnix,
+    /// Not a file that may be read.
+    #[error("the file is not open for reading")]
+    FileNotReadable,
+    /// A span ends behind the file's end.
+    #[error("a span ends at {end}, the file at {size}")]
+    SpanOutsideFile {
+        /// The end of the span.
+        end: u64,
+        /// The size of the file.
+        size: u64,
+    },
+    /// The connection carries a download already.
+    #[error("the connection is carrying a download already")]
+    Duplicate,
+    /// Memory or descriptors for the download could not be had.
+    #[error("could not prepare the download: {0}")]
+    Prepare(io::Error),
+}
+
+impl From<&OfferError> for Reason {
+    fn from(error: &OfferError) -> Reason {
+        match error {
+            OfferError::Busy => Reason::Busy,
+            OfferError::Draining => Reason::Draining,
+            OfferError::Receive(error) => (*error).into(),
+            OfferError::Decode(error) => (*error).into(),
+            OfferError::Connection(_) | OfferError::RawOnUnix => Reason::Connection,
+            OfferError::FileNotReadable | OfferError::SpanOutsideFile { .. } => Reason::File,
+            OfferError::Duplicate => Reason::Duplicate,
+            OfferError::Prepare(_) => Reason::Resources,
+        }
+    }
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            CloseReason::Withdrawn => f.write_str("withdrawn by the worker"),
+            CloseReason::Idle => f.write_str("no offer came in time"),
+            CloseReason::OfferExpired => f.write_str("no commit came in time"),
+            CloseReason::Rejected(error) => write!(f, "rejected: {error}"),
+            CloseReason::NotACommit => f.write_str("sent something else than the commit"),
+            CloseReason::Broken(error) => write!(f, "connection failed: {error}"),
+        }
+    }
+}
+
+/// What the loop knows that decides about an offer.
+pub struct Admission<'a> {
+    /// Why no offer is taken at all now.
+    pub refusal: Option<OfferError>,
+    /// Whether a connection, by its cookie, carries a download.
+    pub is_active: &'a dyn Fn(u64) -> bool,
+}
+
+impl Peer {
+    /// A worker that has just connected.
+    pub fn new(socket: OwnedFd, uid: u32, now: Instant) -> Peer {
+        Peer {
+            socket,
+            uid,
+            stage: Stage::AwaitingOffer,
+            deadline: now + PEER_IDLE_TIMEOUT,
+        }
+    }
+
+    /// Its connection, for registering.
+    pub fn socket(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    /// When it must have sent its next packet.
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// The slot of its offer.
+    pub fn slot(&self) -> Option<SlotIndex> {
+        match &self.stage {
+            Stage::AwaitingOffer => None,
+            Stage::Offered { slot, .. } => Some(*slot),
+        }
+    }
+
+    /// The connection of its offer, by its cookie.
+    pub fn cookie(&self) -> Option<u64> {
+        match &self.stage {
+            Stage::AwaitingOffer => None,
+            Stage::Offered { job, .. } => Some(job.cookie()),
+        }
+    }
+
+    /// How many descriptors it and its offer hold.
+    pub fn descriptor_count(&self) -> usize {
+        match &self.stage {
+            Stage::AwaitingOffer => 1,
+            Stage::Offered { job, .. } => 1 + job.descriptor_count(),
+        }
+    }
+
+    /// Receives the offer into `slot` and answers it. The slot stays this peer's only on `Keep`, and only if
+    /// [`Peer::slot`] then names it.
+    pub fn receive_offer(
+        &mut self,
+        index: SlotIndex,
+        slot: &Slot,
+        admission: Admission,
+        offer_timeout: Duration,
+        now: Instant,
+    ) -> PeerOutcome {
+        let (bytes, descriptors) = match slot.receive_offer(self.socket.as_fd()) {
+            Ok(received) => received,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return PeerOutcome::Keep,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return PeerOutcome::Keep,
+            Err(error) => return PeerOutcome::Close(CloseReason::Broken(error)),
+        };
+        if bytes == 0 {
+            return PeerOutcome::Close(CloseReason::Withdrawn);
+        }
+        let packet = slot.packet();
+        let offer = descriptors
+            .map_err(OfferError::from)
+            .and_then(|descriptors| {
+                if let Some(refusal) = admission.refusal {
+                    return Err(refusal);
+                }
+                let offer = Offer::decode(&packet)?;
+                let job = prepare(
+                    &offer,
+                    descriptors,
+                    slot,
+                    self.socket.as_fd(),
+                    admission.is_active,
+                    now,
+                )?;
+                Ok((offer.id, Box::new(job)))
+            });
+        let answer = match &offer {
+            Ok((id, _)) => {
+                slot.set_state(SlotState::Offered);
+                Answer::Accept(*id)
+            }
+            Err(error) => Answer::Reject(Offer::claimed_id(&packet), error.into()),
+        };
+        // A worker that did not wait for the answer has closed, and never sees an accept: it cannot have committed.
+        let answered = channel::send(self.socket.as_fd(), &answer.encode(), &[]);
+        match (offer, answered) {
+            (Err(error), _) => PeerOutcome::Close(CloseReason::Rejected(error)),
+            (Ok(_), Err(_)) => PeerOutcome::Close(CloseReason::Withdrawn),
+            (Ok((id, job)), Ok(())) => {
+                self.deadline = now + offer_timeout;
+                self.stage = Stage::Offered {
+                    slot: index,
+                    id,
+                    job,
+                };
+                PeerOutcome::Keep
+            }
+        }
+    }
+
+    /// Receives the commit of an accepted offer into its slot.
+    pub fn receive_commit(&mut self, slot: &Slot) -> PeerOutcome {
+        let received = loop {
+            match slot.receive_commit(self.socket.as_fd()) {
+                // A worker that closed with an answer unread leaves this error in front of its commit.
+                Err(Errno::EINTR | Errno::ECONNRESET) => {}
+                received => break received,
+            }
+        };
+        match received {
+            Err(Errno::EAGAIN) => return PeerOutcome::Keep,
+            Err(errno) => return PeerOutcome::Close(CloseReason::Broken(errno.into())),
+            Ok(0) => return PeerOutcome::Close(CloseReason::Withdrawn),
+            Ok(HEADER_BYTES) if slot.commit().map(|commit| commit.0) == self.offer_id() => {}
+            Ok(_) => return PeerOutcome::Close(CloseReason::NotACommit),
+        }
+        match std::mem::replace(&mut self.stage, Stage::AwaitingOffer) {
+            Stage::Offered { slot, job, .. } => PeerOutcome::Spawn(slot, job),
+            Stage::AwaitingOffer => PeerOutcome::Close(CloseReason::NotACommit),
+        }
+    }
+
+    /// Its deadline has come. An accepted offer is given up so that a commit under way is either honoured or seen to
+    /// fail by the worker: what was queued before the shutdown can still be read, what is sent after it fails.
+    pub fn expire(&mut self, slot: Option<&Slot>) -> PeerOutcome {
+        let Some(slot) = slot else {
+            return PeerOutcome::Close(CloseReason::Idle);
+        };
+        if let Err(errno) = shutdown(self.socket.as_raw_fd(), Shutdown::Read) {
+            tracing::warn!(%errno, "could not shut down the connection of an expired offer");
+        }
+        match self.receive_commit(slot) {
+            PeerOutcome::Close(CloseReason::Withdrawn) | PeerOutcome::Keep => {
+                PeerOutcome::Close(CloseReason::OfferExpired)
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn offer_id(&self) -> Option<OfferId> {
+        match &self.stage {
+            Stage::AwaitingOffer => None,
+            Stage::Offered { id, .. } => Some(*id),
+        }
+    }
+}
+
+/// Checks an offer against its descriptors and makes everything its download will need, so that nothing can fail for
+/// want of it after the commit. The connection is looked at, not touched: it is still the worker's.
+fn prepare(
+    offer: &Offer,
+    descriptors: send_file_wire::Descriptors,
+    slot: &Slot,
+    peer: BorrowedFd,
+    is_active: &dyn Fn(u64) -> bool,
+    now: Instant,
+) -> Result<Job, OfferError> {
+    let kind = socket::inspect(descriptors.connection.as_fd()).map_err(OfferError::Connection)?;
+    if kind == socket::Kind::Unix && offer.framing == Framing::Raw {
+        return Err(OfferError::RawOnUnix);
+    }
+    let cookie = socket::cookie(descriptors.connection.as_fd()).map_err(OfferError::Connection)?;
+    if is_active(cookie) {
+        return Err(OfferError::Duplicate);
+    }
+    if !socket::is_readable(&descriptors.file).map_err(OfferError::Prepare)? {
+        return Err(OfferError::FileNotReadable);
+    }
+    let stat = fstat(&descriptors.file).map_err(|errno| OfferError::Prepare(errno.into()))?;
+    let size = u64::try_from(stat.st_size).unwrap_or(0);
+    for part in &offer.parts {
+        if let Part::Span { offset, len } = part
+            && offset + len > size
+        {
+            return Err(OfferError::SpanOutsideFile {
+                end: offset + len,
+                size,
+            });
+        }
+    }
+
+    let (stream, materials) = Stream::new(offer);
+    let make = |name, bytes: &[u8], len| match bytes {
+        [] => Ok(None),
+        bytes => memfd::with_bytes(name, bytes, len)
+            .map(Some)
+            .map_err(OfferError::Prepare),
+    };
+    let literals = make(
+        "send-file-literals",
+        &materials.literals,
+        materials.literals.len() as u64,
+    )?;
+    let frames = make("send-file-frames", &materials.frames, sink::TEMPLATE_BYTES)?;
+
+    slot.set_identity(Identity {
+        cookie,
+        device: stat.st_dev,
+        inode: stat.st_ino,
+    });
+    slot.set_numbers(Numbers {
+        peer: peer.as_raw_fd(),
+        connection: descriptors.connection.as_raw_fd(),
+        file: descriptors.file.as_raw_fd(),
+        literals: literals.as_ref().map_or(-1, AsRawFd::as_raw_fd),
+        frames: frames.as_ref().map_or(-1, AsRawFd::as_raw_fd),
+    });
+    let send_file_wire::Descriptors { connection, file } = descriptors;
+    let descriptors = job::Descriptors {
+        connection,
+        file,
+        literals,
+        frames,
+    };
+    Ok(Job::new(
+        stream,
+        descriptors,
+        kind,
+        cookie,
+        offer.tag.clone(),
+        now,
+    ))
+}

@@ -1,0 +1,330 @@
+//! What surrounds the body on a connection: nothing, or FastCGI records.
+//!
+//! The frames of a FastCGI response are few and small: two record headers for full records, one for the last, short
+//! one, and the end. They lie in a template, a memfd, and leave by sendfile(2) like everything else, so that the place
+//! inside a frame is the memfd's position. The header of a full record stands there twice and records take turns, so
+//! that "header of this record sent" and "the last record's header sent" are different positions.
+#![forbid(unsafe_code)]
+
+use std::ops::Range;
+
+use send_file_wire::{FastCgi, ServerKind};
+
+/// The content of a full record: the largest multiple of the page size that fits the 16-bit length, so that records
+/// start where pages of the file do.
+pub const RECORD_BYTES: u64 = 60 * 1024;
+
+const HEADER_BYTES: u64 = 8;
+const FULL_HEADERS: u64 = 0;
+const SHORT_HEADER: u64 = 2 * HEADER_BYTES;
+/// Not where the short header ends: the two positions must differ.
+const END: u64 = SHORT_HEADER + 2 * HEADER_BYTES;
+/// A hole of zeros behind the frames, to complete a record of a file that shrank.
+const ZEROS: u64 = 4096;
+
+/// The length of the template, in bytes.
+pub const TEMPLATE_BYTES: u64 = ZEROS + RECORD_BYTES;
+
+/// FastCGI 1.0, section 8: record types and the protocol status.
+mod fcgi {
+    pub(super) const VERSION_1: u8 = 1;
+    pub(super) const END_REQUEST: u8 = 3;
+    pub(super) const STDOUT: u8 = 6;
+    pub(super) const REQUEST_COMPLETE: u8 = 0;
+}
+
+/// The next thing to do for the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrameStep {
+    /// Move the template's position. It can be done again at any time.
+    Seek {
+        /// To this offset.
+        to: u64,
+    },
+    /// Send up to so many bytes of the template.
+    Send {
+        /// What is left of the frame, or of the zeros.
+        max: u64,
+    },
+    /// Send up to so many bytes of the body.
+    Body {
+        /// What the record has room for.
+        max: u64,
+    },
+    /// All has been sent.
+    Done,
+}
+
+/// The FastCGI records of one response, and the place in their template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Records {
+    body_bytes: u64,
+    end_bytes: u64,
+    at: u64,
+    /// Zeros sent in place of the body.
+    filled: u64,
+    /// The response ends early, after the current record.
+    cut: Option<Cut>,
+}
+
+/// What the rest of the current record of a cut response is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// The body, which is there.
+    AfterRecord,
+    /// Zeros: the file has become shorter.
+    WithZeros,
+}
+
+impl Records {
+    /// The records of a response of so many bytes, at their start, and the frames at the start of the template.
+    pub fn new(fastcgi: FastCgi, body_bytes: u64) -> (Records, Vec<u8>) {
+        let record = |kind: u8, content_bytes: u64| {
+            let [id_1, id_0] = fastcgi.request_id.get().to_be_bytes();
+            let [length_1, length_0] = (content_bytes as u16).to_be_bytes();
+            [fcgi::VERSION_1, kind, id_1, id_0, length_1, length_0, 0, 0]
+        };
+        let mut template = Vec::new();
+        template.extend(record(fcgi::STDOUT, RECORD_BYTES));
+        template.extend(record(fcgi::STDOUT, RECORD_BYTES));
+        template.extend(record(fcgi::STDOUT, body_bytes % RECORD_BYTES));
+        template.resize(END as usize, 0);
+        template.extend(record(fcgi::STDOUT, 0));
+        template.extend(record(fcgi::END_REQUEST, 8));
+        template.extend([0, 0, 0, 0, fcgi::REQUEST_COMPLETE, 0, 0, 0]);
+        if fastcgi.keep && fastcgi.server == ServerKind::Nginx {
+            // nginx with fastcgi_keep_conn would use the connection again although it is about to be closed; a record
+            // behind the end makes it give the connection up. Apache must not get one.
+            template.extend(record(fcgi::STDOUT, 0));
+        }
+        let end_bytes = template.len() as u64 - END;
+        (
+            Records {
+                body_bytes,
+                end_bytes,
+                at: 0,
+                filled: 0,
+                cut: None,
+            },
+            template,
+        )
+    }
+
+    /// What to do next, when so much of the body has left.
+    pub fn next(&self, body_sent: u64) -> FrameStep {
+        let done = body_sent + self.filled;
+        let in_record = done % RECORD_BYTES;
+        let record_left = (RECORD_BYTES - in_record).min(self.body_bytes - done);
+        if in_record > 0 && record_left > 0 {
+            return self.content(record_left);
+        }
+        if done < self.body_bytes {
+            let header = self.header(done / RECORD_BYTES);
+            // At the very start of the zeros the header has been sent as well: only then are they sought.
+            if self.at == header.end || self.at == ZEROS {
+                return self.content(record_left);
+            }
+            let begun = header.start < self.at && self.at < header.end;
+            if self.cut.is_none() || begun {
+                return self.frame(header);
+            }
+        }
+        let end = END..END + self.end_bytes;
+        if self.at == end.end {
+            FrameStep::Done
+        } else {
+            self.frame(end)
+        }
+    }
+
+    /// The template stands where `Seek` asked for.
+    pub fn sought(&mut self, to: u64) {
+        self.at = to;
+    }
+
+    /// So many bytes of the template have left.
+    pub fn advance(&mut self, bytes: u64) {
+        if self.at >= ZEROS {
+            self.filled += bytes;
+        }
+        self.at += bytes;
+    }
+
+    /// Ends the response after the current record.
+    pub fn cut(&mut self, how: Cut) {
+        self.cut = Some(how);
+    }
+
+    fn content(&self, max: u64) -> FrameStep {
+        match self.cut {
+            Some(Cut::WithZeros) if self.at < ZEROS => FrameStep::Seek { to: ZEROS },
+            Some(Cut::WithZeros) => FrameStep::Send { max },
+            _ => FrameStep::Body { max },
+        }
+    }
+
+    fn frame(&self, frame: Range<u64>) -> FrameStep {
+        if frame.contains(&self.at) {
+            FrameStep::Send {
+                max: frame.end - self.at,
+            }
+        } else {
+            FrameStep::Seek { to: frame.start }
+        }
+    }
+
+    fn header(&self, record: u64) -> Range<u64> {
+        let is_short = (record + 1) * RECORD_BYTES > self.body_bytes;
+        let start = if is_short {
+            SHORT_HEADER
+        } else {
+            FULL_HEADERS + record % 2 * HEADER_BYTES
+        };
+        start..start + HEADER_BYTES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::num::NonZeroU16;
+
+    fn fastcgi(server: ServerKind, keep: bool) -> FastCgi {
+        FastCgi {
+            request_id: NonZeroU16::new(0x0102).unwrap(),
+            server,
+            keep,
+        }
+    }
+
+    /// A connection that a response is written to, byte counts chosen by `sizes`.
+    struct Connection {
+        records: Records,
+        template: Vec<u8>,
+        body_sent: u64,
+        bytes: Vec<u8>,
+    }
+
+    impl Connection {
+        fn new(fastcgi: FastCgi, body_bytes: u64) -> Connection {
+            let (records, mut template) = Records::new(fastcgi, body_bytes);
+            template.resize(TEMPLATE_BYTES as usize, 0);
+            Connection {
+                records,
+                template,
+                body_sent: 0,
+                bytes: Vec::new(),
+            }
+        }
+
+        /// Takes one step; false at the end.
+        fn step(&mut self, most: u64) -> bool {
+            match self.records.next(self.body_sent) {
+                FrameStep::Seek { to } => self.records.sought(to),
+                FrameStep::Send { max } => {
+                    let (at, count) = (self.records.at as usize, max.min(most));
+                    self.bytes.extend(&self.template[at..at + count as usize]);
+                    self.records.advance(count);
+                }
+                FrameStep::Body { max } => {
+                    let count = max.min(most);
+                    self.bytes.extend(std::iter::repeat_n(b'b', count as usize));
+                    self.body_sent += count;
+                }
+                FrameStep::Done => return false,
+            }
+            true
+        }
+
+        /// What a web server reads: the body, and whether END_REQUEST came.
+        fn read(&self) -> (Vec<u8>, bool) {
+            let (mut body, mut ended, mut rest) = (Vec::new(), false, &self.bytes[..]);
+            while let [1, kind, 1, 2, high, low, padding, 0, more @ ..] = rest {
+                let length = usize::from(u16::from_be_bytes([*high, *low]));
+                assert_eq!(*padding, 0);
+                if *kind == fcgi::STDOUT {
+                    body.extend(&more[..length]);
+                } else {
+                    assert_eq!((*kind, length), (fcgi::END_REQUEST, 8));
+                    ended = true;
+                }
+                rest = &more[length..];
+            }
+            assert!(rest.is_empty(), "bytes that are no record: {rest:?}");
+            (body, ended)
+        }
+    }
+
+    fn any_body_bytes() -> impl Strategy<Value = u64> {
+        prop_oneof![
+            1..300u64,
+            RECORD_BYTES - 2..RECORD_BYTES + 3,
+            1..5 * RECORD_BYTES,
+            Just(3 * RECORD_BYTES)
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn any_response_is_well_formed_however_the_socket_takes_it(
+            body_bytes in any_body_bytes(),
+            sizes in prop::collection::vec(1..70_000u64, 1..30),
+            keep in any::<bool>(),
+        ) {
+            let mut connection = Connection::new(fastcgi(ServerKind::Nginx, keep), body_bytes);
+            let mut turn = 0;
+            while connection.step(sizes[turn % sizes.len()]) {
+                turn += 1;
+            }
+            prop_assert_eq!(connection.read(), (vec![b'b'; body_bytes as usize], true));
+        }
+
+        /// A successor knows the body's and the template's position, nothing else.
+        #[test]
+        fn the_place_is_a_function_of_the_two_positions(
+            body_bytes in any_body_bytes(),
+            sizes in prop::collection::vec(1..70_000u64, 1..30),
+        ) {
+            let mut connection = Connection::new(fastcgi(ServerKind::Other, false), body_bytes);
+            let mut turn = 0;
+            while connection.step(sizes[turn % sizes.len()]) {
+                turn += 1;
+                let (mut successor, _) = Records::new(fastcgi(ServerKind::Other, false), body_bytes);
+                successor.at = connection.records.at;
+                prop_assert_eq!(successor.next(connection.body_sent), connection.records.next(connection.body_sent));
+            }
+        }
+
+        #[test]
+        fn a_response_cut_anywhere_ends_at_a_record_and_short(
+            body_bytes in RECORD_BYTES + 1..5 * RECORD_BYTES,
+            sizes in prop::collection::vec(1..30_000u64, 1..30),
+            steps in 0..12usize,
+            zeros in any::<bool>(),
+        ) {
+            let mut connection = Connection::new(fastcgi(ServerKind::Nginx, false), body_bytes);
+            for turn in 0..steps {
+                connection.step(sizes[turn % sizes.len()]);
+            }
+            let sent_before = connection.body_sent;
+            connection.records.cut(if zeros { Cut::WithZeros } else { Cut::AfterRecord });
+            let mut turn = steps;
+            while connection.step(sizes[turn % sizes.len()]) {
+                turn += 1;
+            }
+            let (body, ended) = connection.read();
+            prop_assert!(ended);
+            prop_assert!(body.len() as u64 - sent_before <= RECORD_BYTES);
+            prop_assert_eq!(!zeros || body.len() as u64 == sent_before, !body[sent_before as usize..].contains(&0));
+        }
+    }
+
+    #[test]
+    fn only_nginx_with_keep_gets_the_record_behind_the_end() {
+        let end_bytes = |server, keep| Records::new(fastcgi(server, keep), 1).0.end_bytes;
+        assert_eq!(end_bytes(ServerKind::Nginx, true), 32);
+        assert_eq!(end_bytes(ServerKind::Nginx, false), 24);
+        assert_eq!(end_bytes(ServerKind::Apache, true), 24);
+    }
+}

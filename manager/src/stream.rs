@@ -1,0 +1,163 @@
+//! The bytes of one response, body and frames together: what to do next.
+//!
+//! A state machine without I/O. The job carries out each step and says what came of it.
+#![forbid(unsafe_code)]
+
+use send_file_wire::{Framing, Offer, Part, ServerKind};
+
+use crate::sink::{Cut, FrameStep, Records};
+use crate::source::{BodyStep, From, Intent, Source};
+
+/// The next thing to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Move the position of a descriptor, then say [`Stream::sought`].
+    Seek {
+        /// Of this one.
+        from: From,
+        /// To this offset.
+        to: u64,
+    },
+    /// Send up to so many bytes, then say [`Stream::advance`].
+    Send {
+        /// From here.
+        from: From,
+        /// At most.
+        max: u64,
+    },
+    /// All bytes have been given to the kernel.
+    Done,
+}
+
+/// The bytes of one response and the place in them.
+#[derive(Debug)]
+pub struct Stream {
+    source: Source,
+    records: Option<Records>,
+    /// A web server that understands an early end as an error.
+    can_end_early: bool,
+    is_cut: bool,
+}
+
+/// What must be put into memfds before a stream can start.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Materials {
+    /// The literal bytes of the offer, one after the other.
+    pub literals: Vec<u8>,
+    /// The FastCGI frames.
+    pub frames: Vec<u8>,
+}
+
+impl Stream {
+    /// The response that an offer describes, at its start.
+    pub fn new(offer: &Offer) -> (Stream, Materials) {
+        let source = Source::new(&offer.parts);
+        let literals = offer.parts.iter().filter_map(|part| match part {
+            Part::Literal(bytes) => Some(&bytes[..]),
+            Part::Span { .. } => None,
+        });
+        let literals = literals.collect::<Vec<_>>().concat();
+        let (records, frames, can_end_early) = match offer.framing {
+            Framing::Raw => (None, Vec::new(), false),
+            Framing::FastCgi(fastcgi) => {
+                let (records, frames) = Records::new(fastcgi, source.body_bytes());
+                // nginx takes an early END_REQUEST for the error it is, and would wait on a bare close; Apache takes
+                // it for the end. The others see the close.
+                (Some(records), frames, fastcgi.server == ServerKind::Nginx)
+            }
+        };
+        (
+            Stream {
+                source,
+                records,
+                can_end_early,
+                is_cut: false,
+            },
+            Materials { literals, frames },
+        )
+    }
+
+    /// What to do next.
+    pub fn next(&self) -> Step {
+        let room = match &self.records {
+            None => u64::MAX,
+            Some(records) => match records.next(self.source.sent()) {
+                FrameStep::Seek { to } => {
+                    return Step::Seek {
+                        from: From::Frames,
+                        to,
+                    };
+                }
+                FrameStep::Send { max } => {
+                    return Step::Send {
+                        from: From::Frames,
+                        max,
+                    };
+                }
+                FrameStep::Body { max } => max,
+                FrameStep::Done => return Step::Done,
+            },
+        };
+        match self.source.next() {
+            BodyStep::Seek { to } => Step::Seek {
+                from: From::File,
+                to,
+            },
+            BodyStep::Send { from, max } => Step::Send {
+                from,
+                max: max.min(room),
+            },
+            BodyStep::Done => Step::Done,
+        }
+    }
+
+    /// The position was moved as [`Step::Seek`] asked.
+    pub fn sought(&mut self, from: From, to: u64) {
+        match (from, &mut self.records) {
+            (From::Frames, Some(records)) => records.sought(to),
+            _ => self.source.sought(),
+        }
+    }
+
+    /// So many bytes were sent, no more than [`Step::Send`] allowed.
+    pub fn advance(&mut self, from: From, bytes: u64) {
+        match (from, &mut self.records) {
+            (From::Frames, Some(records)) => records.advance(bytes),
+            _ => self.source.advance(bytes),
+        }
+    }
+
+    /// Ends the response early, where that can be done so that the other side sees it. False: close the connection.
+    pub fn cut(&mut self, how: Cut) -> bool {
+        if let (true, Some(records)) = (self.can_end_early, &mut self.records) {
+            records.cut(how);
+            self.is_cut = true;
+        }
+        self.is_cut
+    }
+
+    /// Whether it ends early.
+    pub fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
+    /// What the slot must say before the next step for the body is taken.
+    pub fn intent(&self) -> Intent {
+        self.source.intent()
+    }
+
+    /// Bytes of the body that have left, frames and filling not counted.
+    pub fn body_sent(&self) -> u64 {
+        self.source.sent()
+    }
+
+    /// All bytes of the body.
+    pub fn body_bytes(&self) -> u64 {
+        self.source.body_bytes()
+    }
+
+    /// The offset in the file of the next byte of the body.
+    pub fn file_offset(&self) -> u64 {
+        self.source.file_offset()
+    }
+}

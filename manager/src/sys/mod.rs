@@ -1,0 +1,7 @@
+//! The system calls and the shared memory: the only folder of this crate with unsafe code.
+
+pub mod memfd;
+pub mod signals;
+pub mod slot;
+pub mod socket;
+pub mod table;

@@ -1,0 +1,182 @@
+//! What the manager asks of and sets on client connections beyond what nix and std offer.
+
+use std::io;
+use std::mem::size_of;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::libc;
+use nix::sys::socket::sockopt::{AcceptConn, Linger, PeerCredentials, SockType as SockTypeOption};
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, SockFlag, SockType, SockaddrLike, SockaddrStorage, accept4,
+    getpeername, getsockopt, recv, setsockopt,
+};
+
+mod ioctl {
+    // linux/sockios.h: SIOCOUTQ has the number of TIOCOUTQ.
+    nix::ioctl_read_bad!(siocoutq, nix::libc::TIOCOUTQ, nix::libc::c_int);
+}
+
+/// Accepts one connection, non-blocking and close-on-exec.
+///
+/// # Errors
+/// Those of accept4(2).
+pub fn accept(listener: BorrowedFd) -> nix::Result<OwnedFd> {
+    let fd = accept4(
+        listener.as_raw_fd(),
+        SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK,
+    )?;
+    // SAFETY: accept4(2) has just made this number, and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// What kind of connection a download leaves on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// TCP over IPv4 or IPv6: the client itself, or a web server on FastCGI's TCP port.
+    Tcp,
+    /// A Unix stream: a web server speaking FastCGI.
+    Unix,
+}
+
+/// Looks at a connection without touching it: it may still be the worker's.
+///
+/// # Errors
+/// `EPROTOTYPE` for anything but a connected stream of TCP or Unix; those of getsockopt(2) and getpeername(2).
+pub fn inspect(connection: BorrowedFd) -> io::Result<Kind> {
+    let refused = || io::Error::from(Errno::EPROTOTYPE);
+    if getsockopt(&connection, SockTypeOption)? != SockType::Stream
+        || getsockopt(&connection, AcceptConn)?
+    {
+        return Err(refused());
+    }
+    let peer: SockaddrStorage = getpeername(connection.as_raw_fd())?;
+    match peer.family() {
+        Some(AddressFamily::Unix) => Ok(Kind::Unix),
+        Some(AddressFamily::Inet | AddressFamily::Inet6) => {
+            match option::<libc::c_int>(connection, libc::SOL_SOCKET, libc::SO_PROTOCOL)? {
+                libc::IPPROTO_TCP | libc::IPPROTO_MPTCP => Ok(Kind::Tcp),
+                _ => Err(refused()),
+            }
+        }
+        _ => Err(refused()),
+    }
+}
+
+/// The kernel's number for a socket, the same for every descriptor of it and never used again.
+///
+/// # Errors
+/// Those of getsockopt(2).
+pub fn cookie(connection: BorrowedFd) -> io::Result<u64> {
+    option(connection, libc::SOL_SOCKET, libc::SO_COOKIE)
+}
+
+/// The user at the other end of a connection to the manager.
+///
+/// # Errors
+/// Those of getsockopt(2).
+pub fn peer_uid(peer: BorrowedFd) -> io::Result<u32> {
+    Ok(getsockopt(&peer, PeerCredentials)?.uid())
+}
+
+/// Makes a committed connection ready for the loop.
+///
+/// # Errors
+/// Those of fcntl(2) and setsockopt(2).
+pub fn take_over(connection: BorrowedFd, kind: Kind, notsent_lowat_bytes: u32) -> io::Result<()> {
+    let flags = OFlag::from_bits_retain(fcntl(connection, FcntlArg::F_GETFL)?);
+    if !flags.contains(OFlag::O_NONBLOCK) {
+        fcntl(connection, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
+    }
+    if kind == Kind::Tcp {
+        set_option(
+            connection,
+            libc::IPPROTO_TCP,
+            libc::TCP_NOTSENT_LOWAT,
+            notsent_lowat_bytes,
+        )?;
+    }
+    Ok(())
+}
+
+/// What the other side has not taken yet: bytes not acknowledged (TCP; one more after the end was sent), or memory
+/// not read (Unix). Only its change and its being 0 mean the same for both.
+pub fn unacknowledged(connection: BorrowedFd) -> u64 {
+    let mut queued = 0;
+    // SAFETY: the request writes one int, to a place that lives across the call.
+    match unsafe { ioctl::siocoutq(connection.as_raw_fd(), &raw mut queued) } {
+        Ok(_) => u64::try_from(queued).unwrap_or(0),
+        Err(_) => 0,
+    }
+}
+
+/// Makes the coming close a visible break: TCP sends RST instead of FIN.
+pub fn reset_on_close(connection: BorrowedFd) {
+    // It can fail on a connection that is gone only, and then there is nobody to see it.
+    let _ = setsockopt(
+        &connection,
+        Linger,
+        &libc::linger {
+            l_onoff: 1,
+            l_linger: 0,
+        },
+    );
+}
+
+/// Reads and forgets what a client sends, without waiting; 0 is its end.
+///
+/// # Errors
+/// Those of recv(2).
+pub fn discard(connection: BorrowedFd, scratch: &mut [u8]) -> nix::Result<usize> {
+    // MSG_TRUNC makes TCP drop the bytes without copying them; on Unix streams it changes nothing.
+    recv(
+        connection.as_raw_fd(),
+        scratch,
+        MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC,
+    )
+}
+
+/// Whether the file behind a descriptor may be read through it.
+///
+/// # Errors
+/// Those of fcntl(2).
+pub fn is_readable(file: impl AsFd) -> io::Result<bool> {
+    let flags = OFlag::from_bits_retain(fcntl(file, FcntlArg::F_GETFL)?);
+    let mode = flags & OFlag::O_ACCMODE;
+    Ok(!flags.contains(OFlag::O_PATH) && (mode == OFlag::O_RDONLY || mode == OFlag::O_RDWR))
+}
+
+/// An integer option that nix does not know.
+fn option<T: Copy + Default>(socket: BorrowedFd, level: i32, name: i32) -> io::Result<T> {
+    let mut value = T::default();
+    let mut len = size_of::<T>() as libc::socklen_t;
+    // SAFETY: value and len live across the call, and len is the size of value.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            level,
+            name,
+            (&raw mut value).cast(),
+            &raw mut len,
+        )
+    };
+    Errno::result(result)?;
+    Ok(value)
+}
+
+fn set_option<T: Copy>(socket: BorrowedFd, level: i32, name: i32, value: T) -> io::Result<()> {
+    let len = size_of::<T>() as libc::socklen_t;
+    // SAFETY: value lives across the call, and len is its size.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            level,
+            name,
+            (&raw const value).cast(),
+            len,
+        )
+    };
+    Errno::result(result)?;
+    Ok(())
+}

@@ -1,0 +1,191 @@
+//! The job table: fixed slots in a memfd that a successor can map.
+//!
+//! Two areas: the slots, dense, so that a download costs half a kilobyte; and behind them room for the rest of long
+//! offers, sparse, so that it costs nothing until a multi-range offer touches it.
+
+use std::fs::File;
+use std::io;
+use std::marker::PhantomData;
+use std::mem::size_of;
+use std::ptr::NonNull;
+
+use memmap2::{MmapOptions, MmapRaw};
+use send_file_wire::limits::{HEAD_BYTES, MAX_PACKET_BYTES, OVERFLOW_BYTES};
+
+use super::memfd;
+use super::slot::{Slot, SlotMemory, SlotState};
+
+/// The number of a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SlotIndex(pub u32);
+
+/// The distance between overflow areas: whole pages, so that one can be given back alone.
+const OVERFLOW_STRIDE: usize = MAX_PACKET_BYTES;
+const _: () = assert!(OVERFLOW_STRIDE >= OVERFLOW_BYTES && OVERFLOW_STRIDE.is_multiple_of(4096));
+
+/// The table of one process.
+pub struct JobTable {
+    map: MmapRaw,
+    memfd: File,
+    slots: u32,
+    free: Vec<SlotIndex>,
+    /// Not to be shared between threads: `Slot` relies on it.
+    single_threaded: PhantomData<*mut ()>,
+}
+
+impl JobTable {
+    /// A table with room for `jobs` downloads, and one slot more to receive those offers in that are then rejected for
+    /// want of room.
+    ///
+    /// # Errors
+    /// Those of memfd_create(2), ftruncate(2) and mmap(2).
+    pub fn create(jobs: u32) -> io::Result<JobTable> {
+        let slots = jobs + 1;
+        let memfd = memfd::create("send-file-jobs")?;
+        let overflow_at = overflow_at(slots);
+        memfd.set_len((overflow_at + slots as usize * OVERFLOW_STRIDE) as u64)?;
+        memfd::seal_size(&memfd)?;
+        let map = MmapOptions::new().map_raw(&memfd)?;
+        let free = (0..jobs).rev().map(SlotIndex).collect();
+        Ok(JobTable {
+            map,
+            memfd,
+            slots,
+            free,
+            single_threaded: PhantomData,
+        })
+    }
+
+    /// How many downloads there is room for in all.
+    pub fn capacity(&self) -> u32 {
+        self.slots - 1
+    }
+
+    /// A free slot, prepared, or `None` when the table is full.
+    pub fn claim(&mut self) -> Option<SlotIndex> {
+        let index = self.free.pop()?;
+        self.slot(index).prepare();
+        Some(index)
+    }
+
+    /// The slot for an offer that will be rejected.
+    pub fn reject_slot(&self) -> SlotIndex {
+        let index = SlotIndex(self.slots - 1);
+        self.slot(index).prepare();
+        index
+    }
+
+    /// Gives a slot back.
+    pub fn release(&mut self, index: SlotIndex) {
+        let slot = self.slot(index);
+        slot.set_state(SlotState::Free);
+        if slot.packet_bytes() > HEAD_BYTES {
+            let at = overflow_at(self.slots) + index.0 as usize * OVERFLOW_STRIDE;
+            // Only memory is lost if it fails, and it is asked again with the next long offer.
+            let _ = memfd::punch_hole(&self.memfd, at as u64, OVERFLOW_STRIDE as u64);
+        }
+        if index != SlotIndex(self.slots - 1) {
+            self.free.push(index);
+        }
+    }
+
+    /// The slot of this number.
+    pub fn slot(&self, index: SlotIndex) -> Slot<'_> {
+        assert!(index.0 < self.slots, "slot {} of {}", index.0, self.slots);
+        let at = index.0 as usize;
+        // SAFETY: the memfd was made with room for `slots` of both areas and sealed; the assertion keeps `at` inside.
+        // The mapping is page aligned, `SlotMemory` is 64-byte aligned, and it lives as long as `self`, which is
+        // bound to one thread.
+        unsafe {
+            let base = NonNull::new_unchecked(self.map.as_mut_ptr());
+            let memory = base.add(at * size_of::<SlotMemory>()).cast();
+            Slot::new(
+                memory,
+                base.add(overflow_at(self.slots) + at * OVERFLOW_STRIDE),
+            )
+        }
+    }
+}
+
+const fn overflow_at(slots: u32) -> usize {
+    (slots as usize * size_of::<SlotMemory>()).next_multiple_of(4096)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Intent;
+    use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+    use send_file_wire::{Commit, Framing, Offer, OfferId, Part, channel};
+    use std::os::fd::{AsFd, OwnedFd};
+
+    fn channel() -> (OwnedFd, OwnedFd) {
+        socketpair(
+            AddressFamily::Unix,
+            SockType::SeqPacket,
+            None,
+            SockFlag::SOCK_CLOEXEC,
+        )
+        .unwrap()
+    }
+
+    fn offer(literal_bytes: usize) -> Offer {
+        let parts = vec![
+            Part::Span { offset: 1, len: 2 },
+            Part::Literal(vec![7; literal_bytes]),
+        ];
+        Offer {
+            id: OfferId(3),
+            framing: Framing::Raw,
+            parts,
+            tag: b"tag".to_vec(),
+        }
+    }
+
+    #[test]
+    fn a_slot_is_at_most_half_a_kilobyte() {
+        assert!(size_of::<SlotMemory>() <= 512);
+    }
+
+    #[test]
+    fn a_long_offer_and_its_commit_are_found_in_the_slot_and_gone_from_the_next_claim() {
+        let mut table = JobTable::create(1).unwrap();
+        let index = table.claim().unwrap();
+        assert!(table.claim().is_none());
+        let (worker, manager) = channel();
+        let file = File::open("/proc/self/exe").unwrap();
+        let packet = offer(5000).encode().unwrap();
+        channel::send(worker.as_fd(), &packet, &[worker.as_fd(), file.as_fd()]).unwrap();
+        let (bytes, descriptors) = table.slot(index).receive_offer(manager.as_fd()).unwrap();
+        assert_eq!(bytes, packet.len());
+        assert!(descriptors.is_ok());
+        assert_eq!(Offer::decode(&table.slot(index).packet()), Ok(offer(5000)));
+
+        channel::send(worker.as_fd(), &Commit(OfferId(3)).encode(), &[]).unwrap();
+        assert_eq!(table.slot(index).receive_commit(manager.as_fd()), Ok(16));
+        assert_eq!(table.slot(index).commit(), Some(Commit(OfferId(3))));
+
+        table.release(index);
+        assert_eq!(table.claim(), Some(index));
+        assert_eq!(table.slot(index).commit(), None);
+        assert!(table.slot(index).packet().is_empty());
+    }
+
+    #[test]
+    fn state_and_intent_read_back_as_written() {
+        let table = JobTable::create(1).unwrap();
+        let slot = table.slot(SlotIndex(0));
+        assert_eq!(slot.state(), Some(SlotState::Free));
+        for intent in [
+            Intent::Seek(0),
+            Intent::Send(0),
+            Intent::Seek(128),
+            Intent::Send(128),
+        ] {
+            slot.set_intent(intent);
+            assert_eq!(slot.intent(), intent);
+        }
+        slot.set_state(SlotState::Lingering);
+        assert_eq!(slot.state(), Some(SlotState::Lingering));
+    }
+}

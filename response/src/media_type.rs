@@ -1,0 +1,179 @@
+//! The media type: as the caller said, or guessed from the file's extension.
+
+use crate::limits::MAX_CONTENT_TYPE_BYTES;
+use crate::options::OptionError;
+use crate::script::Script;
+
+/// What bytes of an unknown kind are (RFC 2046 section 4.5.1).
+const UNKNOWN: &str = "application/octet-stream";
+
+/// A media type and how sure of it we are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum MediaType {
+    /// The `content_type` argument: wins over a `header()` of the script.
+    Explicit(String),
+    /// By extension: gives way to a `header()` of the script.
+    Guessed(&'static str),
+}
+
+impl MediaType {
+    /// `type/subtype`, then possibly parameters, in printable ASCII (RFC 9110 section 8.3.1).
+    pub(crate) fn explicit(value: &[u8]) -> Result<MediaType, OptionError> {
+        if value.len() > MAX_CONTENT_TYPE_BYTES {
+            return Err(OptionError::ContentTypeTooLong);
+        }
+        if value.iter().any(u8::is_ascii_control) {
+            return Err(OptionError::ContentTypeControl);
+        }
+        let value = std::str::from_utf8(value)
+            .ok()
+            .filter(|value| value.is_ascii())
+            .ok_or(OptionError::ContentTypeNotAscii)?;
+        if !is_media_type(value) {
+            return Err(OptionError::ContentTypeMalformed);
+        }
+        Ok(MediaType::Explicit(value.trim_end().to_owned()))
+    }
+
+    /// No charset is added: what the text is encoded in is not in its name.
+    pub(crate) fn guess(filename: &[u8]) -> MediaType {
+        let guessed = extension(filename).and_then(|ext| mime_guess::from_ext(ext).first_raw());
+        MediaType::Guessed(guessed.unwrap_or(UNKNOWN))
+    }
+
+    /// The header to set; `None` if that of the script stays.
+    pub(crate) fn header(&self, script: &Script) -> Option<&str> {
+        match self {
+            MediaType::Explicit(value) => Some(value),
+            MediaType::Guessed(_) if script.has("Content-Type") => None,
+            MediaType::Guessed(value) => Some(value),
+        }
+    }
+
+    /// The type for the header of a part. The script's value becomes body bytes there, so it is
+    /// only repeated if it is harmless and short; the RFC asks for it with SHOULD.
+    pub(crate) fn in_part<'a>(&'a self, script: &Script<'a>) -> Option<&'a str> {
+        self.header(script).or_else(|| {
+            script
+                .first("Content-Type")
+                .filter(|value| value.len() <= MAX_CONTENT_TYPE_BYTES)
+                .filter(|value| !value.is_empty() && !value.chars().any(char::is_control))
+        })
+    }
+}
+
+fn extension(filename: &[u8]) -> Option<&str> {
+    let name = filename.rsplit(|byte| *byte == b'/').next()?;
+    let dot = name.iter().rposition(|byte| *byte == b'.')?;
+    // `.png` is a hidden file without an extension.
+    if dot == 0 {
+        return None;
+    }
+    std::str::from_utf8(&name[dot + 1..]).ok()
+}
+
+fn is_media_type(value: &str) -> bool {
+    let (essence, parameters) = match value.split_once(';') {
+        Some((essence, parameters)) => (essence, Some(parameters)),
+        None => (value, None),
+    };
+    let Some((kind, subtype)) = essence.trim_end().split_once('/') else {
+        return false;
+    };
+    is_token(kind) && is_token(subtype) && parameters.is_none_or(|text| text.contains('='))
+}
+
+/// RFC 9110 section 5.6.2.
+fn is_token(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn guessed(filename: &[u8]) -> &'static str {
+        match MediaType::guess(filename) {
+            MediaType::Guessed(value) => value,
+            MediaType::Explicit(_) => unreachable!(),
+        }
+    }
+
+    #[test]
+    fn the_last_extension_decides_in_any_case() {
+        assert_eq!(guessed(b"/srv/a.PNG"), "image/png");
+        assert_eq!(guessed(b"a.tar.gz"), "application/gzip");
+        assert_eq!(guessed(b"a.html"), "text/html");
+    }
+
+    #[test]
+    fn without_a_known_extension_it_is_a_stream_of_octets() {
+        for name in [
+            &b""[..],
+            b"a",
+            b"a.",
+            b".png",
+            b"/x.png/a",
+            b"a.nosuch",
+            b"a.\xff",
+            b"a.png ",
+        ] {
+            assert_eq!(guessed(name), UNKNOWN, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn an_explicit_type_may_have_parameters() {
+        for value in [
+            "text/plain",
+            "text/html; charset=utf-8",
+            "image/svg+xml ; a=\"b c\"",
+        ] {
+            assert_eq!(
+                MediaType::explicit(value.as_bytes()),
+                Ok(MediaType::Explicit(value.to_owned()))
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_media_type_is_refused() {
+        use OptionError::*;
+        for (value, error) in [
+            (&b"text/plain\r\nX: y"[..], ContentTypeControl),
+            (b"text/plain\0", ContentTypeControl),
+            (b"text/pl\xc3\xa4in", ContentTypeNotAscii),
+            (b"text/pl\xffin", ContentTypeNotAscii),
+            (b"", ContentTypeMalformed),
+            (b"text", ContentTypeMalformed),
+            (b"text/", ContentTypeMalformed),
+            (b"/plain", ContentTypeMalformed),
+            (b" text/plain", ContentTypeMalformed),
+            (b"text/plain, text/html", ContentTypeMalformed),
+            (b"text/plain; charset", ContentTypeMalformed),
+            (&[b'a'; 256], ContentTypeTooLong),
+        ] {
+            assert_eq!(MediaType::explicit(value), Err(error), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn a_type_of_the_script_is_repeated_in_parts_only_if_harmless() {
+        let part_type = |value| {
+            let headers = [("content-type", value)];
+            let script = Script {
+                status: None,
+                headers: &headers,
+            };
+            MediaType::guess(b"a.png")
+                .in_part(&script)
+                .map(str::to_owned)
+        };
+        assert_eq!(part_type("text/x-own").as_deref(), Some("text/x-own"));
+        assert_eq!(part_type("text/x\r\nEvil: 1"), None);
+        assert_eq!(part_type(&"x".repeat(256)), None);
+    }
+}

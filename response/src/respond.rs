@@ -1,0 +1,276 @@
+//! The decision: which answer it is, and what goes with it.
+
+use crate::conditional::{self, Verdict};
+use crate::file::FileFacts;
+use crate::multipart;
+use crate::options::Options;
+use crate::range::{self, ByteRange, Selection};
+use crate::request::{Method, Request};
+use crate::response::{Part, Response};
+use crate::script::Script;
+use crate::validators::Validators;
+
+/// Decides the answer to `request` with the file that `file` describes.
+///
+/// `now_secs` is the time of the answer in seconds since the epoch.
+pub fn respond(
+    request: &Request,
+    file: &FileFacts,
+    script: &Script,
+    options: &Options,
+    now_secs: i64,
+) -> Response {
+    let answer = Answer {
+        method: request.method,
+        file,
+        script,
+        options,
+        now_secs,
+    };
+    if let Some(status) = script.chosen_status() {
+        return answer.as_the_script_chose(status);
+    }
+    if request.method == Method::Other {
+        return answer.whole(200);
+    }
+    let validators = Validators::of(file, script, now_secs);
+    match conditional::evaluate(request, &validators) {
+        Verdict::NotModified => answer.not_modified(),
+        Verdict::PreconditionFailed => answer.precondition_failed(),
+        Verdict::Proceed => match selection(request, file, script, &validators) {
+            Selection::Whole => answer.whole(200),
+            Selection::Unsatisfiable => answer.range_not_satisfiable(),
+            Selection::One(range) => answer.one_range(range),
+            Selection::Many(ranges) => answer.many_ranges(&ranges),
+        },
+    }
+}
+
+/// Several Range lines are ignored: they are no list, and joined they would be malformed.
+fn selection(
+    request: &Request,
+    file: &FileFacts,
+    script: &Script,
+    validators: &Validators,
+) -> Selection {
+    if request.method != Method::Get || !script.allows_ranges() {
+        return Selection::Whole;
+    }
+    match request.single("Range") {
+        Some(value) if conditional::if_range(request, validators) => {
+            range::select(value, file.size)
+        }
+        _ => Selection::Whole,
+    }
+}
+
+/// Describe content that an answer without content does not have, or has of another kind (RFC 9110
+/// sections 15.4.5, 15.5.13 and 15.5.17; the digests: RFC 9530).
+const CONTENT_FIELDS: [&str; 7] = [
+    "Content-Type",
+    "Content-Disposition",
+    "Content-Encoding",
+    "Content-Language",
+    "Content-Range",
+    "Content-Digest",
+    "Content-MD5",
+];
+
+/// Digests of the content, which is not what the script computed them of if only a part is sent.
+const DIGEST_FIELDS: [&str; 2] = ["Content-Digest", "Content-MD5"];
+
+struct Answer<'a> {
+    method: Method,
+    file: &'a FileFacts,
+    script: &'a Script<'a>,
+    options: &'a Options,
+    now_secs: i64,
+}
+
+impl Answer<'_> {
+    /// The script knows what it says: no conditionals, no ranges.
+    fn as_the_script_chose(&self, status: u16) -> Response {
+        match status {
+            // RFC 9110 section 8.6: never a Content-Length, since never content.
+            100..=199 | 204 => {
+                let mut response = self.new_response(status);
+                response.removed.push("Content-Length");
+                response
+            }
+            // RFC 9110 section 15.3.6: no content, but framed like any answer.
+            205 => {
+                let mut response = self.new_response(status);
+                set(&mut response, "Content-Length", "0".to_owned());
+                response
+            }
+            304 => self.not_modified(),
+            _ => self.whole(status),
+        }
+    }
+
+    fn whole(&self, status: u16) -> Response {
+        let mut response = self.with_content(status);
+        if status == 206 && self.lacks_content_range() {
+            set(&mut response, "Content-Range", self.whole_content_range());
+        }
+        let whole = Part::Span {
+            offset: 0,
+            len: self.file.size,
+        };
+        self.set_content(&mut response, vec![whole]);
+        response
+    }
+
+    /// A script that sets 206 and no more would break the client: one part needs Content-Range (RFC
+    /// 9110 section 15.3.7.1). Of an empty file there is no part to name.
+    fn lacks_content_range(&self) -> bool {
+        let is_multipart = self
+            .options
+            .media_type
+            .in_part(self.script)
+            .is_some_and(|value| {
+                value
+                    .to_ascii_lowercase()
+                    .starts_with("multipart/byteranges")
+            });
+        !is_multipart && !self.script.has("Content-Range") && self.file.size > 0
+    }
+
+    fn whole_content_range(&self) -> String {
+        let whole = ByteRange {
+            first: 0,
+            last: self.file.size - 1,
+        };
+        whole.content_range(self.file.size)
+    }
+
+    fn one_range(&self, range: ByteRange) -> Response {
+        let mut response = self.with_content(206);
+        response.removed.extend(DIGEST_FIELDS);
+        let content_range = range.content_range(self.file.size);
+        set(&mut response, "Content-Range", content_range);
+        let span = Part::Span {
+            offset: range.first,
+            len: range.bytes(),
+        };
+        self.set_content(&mut response, vec![span]);
+        response
+    }
+
+    fn many_ranges(&self, ranges: &[ByteRange]) -> Response {
+        let boundary = multipart::boundary(&self.file.etag(), ranges, self.now_secs);
+        let part_type = self.options.media_type.in_part(self.script);
+        let parts = multipart::parts(ranges, self.file.size, part_type, &boundary);
+        let mut response = self.with_content(206);
+        response.removed.extend(DIGEST_FIELDS);
+        set(
+            &mut response,
+            "Content-Type",
+            multipart::content_type(&boundary),
+        );
+        self.set_content(&mut response, parts);
+        response
+    }
+
+    /// RFC 9110 section 15.4.5. Last-Modified is sent too: a cache that stored an answer without
+    /// ETag finds it by that (RFC 9111 section 4.3.4).
+    fn not_modified(&self) -> Response {
+        let mut response = self.new_response(304);
+        self.set_validators(&mut response);
+        response.removed.push("Content-Length");
+        response.removed.extend(CONTENT_FIELDS);
+        response
+    }
+
+    fn precondition_failed(&self) -> Response {
+        self.refusal(412)
+    }
+
+    /// RFC 9110 section 15.5.17.
+    fn range_not_satisfiable(&self) -> Response {
+        let mut response = self.refusal(416);
+        self.set_default(&mut response, "Accept-Ranges", "bytes".to_owned());
+        set(
+            &mut response,
+            "Content-Range",
+            format!("bytes */{}", self.file.size),
+        );
+        response
+    }
+
+    /// An empty answer that says which version there is. What the script said about caching was
+    /// meant for the file: a cache would store the refusal by it, and give it to clients that ask
+    /// for the whole file, since neither Range nor preconditions are part of its key (RFC 9111
+    /// sections 3 and 4). Without it, 412 and 416 are not stored.
+    fn refusal(&self, status: u16) -> Response {
+        let mut response = self.new_response(status);
+        self.set_validators(&mut response);
+        set(&mut response, "Content-Length", "0".to_owned());
+        response.removed.extend(CONTENT_FIELDS);
+        if !self.script.forbids_reuse() {
+            response.removed.extend(["Cache-Control", "Expires"]);
+        }
+        response
+    }
+
+    /// An answer with everything that describes the file, still without content.
+    fn with_content(&self, status: u16) -> Response {
+        let mut response = self.new_response(status);
+        if let Some(media_type) = self.options.media_type.header(self.script) {
+            set(&mut response, "Content-Type", media_type.to_owned());
+        }
+        if let Some(disposition) = &self.options.disposition {
+            set(&mut response, "Content-Disposition", disposition.clone());
+        }
+        // With another status the file may be an error page, whose version is not the resource's.
+        if matches!(status, 200 | 203 | 206) {
+            self.set_validators(&mut response);
+        }
+        if self.script.chosen_status().is_none() && self.script.allows_ranges() {
+            self.set_default(&mut response, "Accept-Ranges", "bytes".to_owned());
+        }
+        response
+    }
+
+    /// Content-Length must never meet Transfer-Encoding (RFC 9112 section 6.2), so that of the
+    /// script goes, whatever the answer is.
+    fn new_response(&self, status: u16) -> Response {
+        Response {
+            status,
+            headers: Vec::new(),
+            removed: vec!["Transfer-Encoding"],
+            parts: Vec::new(),
+        }
+    }
+
+    fn set_validators(&self, response: &mut Response) {
+        self.set_default(response, "ETag", self.file.etag());
+        if let Some(date) = self.file.last_modified(self.now_secs) {
+            self.set_default(response, "Last-Modified", date);
+        }
+    }
+
+    /// Sets the body and its length; HEAD has only the length.
+    fn set_content(&self, response: &mut Response, mut parts: Vec<Part>) {
+        parts.retain(|part| part.bytes() > 0);
+        response.parts = parts;
+        let body_bytes = response.body_bytes();
+        set(response, "Content-Length", body_bytes.to_string());
+        if self.method == Method::Head {
+            response.parts.clear();
+        }
+    }
+
+    fn set_default(&self, response: &mut Response, name: &'static str, value: String) {
+        if !self.script.has(name) {
+            set(response, name, value);
+        }
+    }
+}
+
+/// Sets a header of ours once: the last value stands, and it is not to be removed.
+fn set(response: &mut Response, name: &'static str, value: String) {
+    response.headers.retain(|(other, _)| *other != name);
+    response.removed.retain(|other| *other != name);
+    response.headers.push((name, value));
+}

@@ -1,0 +1,76 @@
+//! What the PHP script set before it called `send_file()`.
+
+use crate::request::{lines, trim_ows};
+
+/// Status and headers set with `http_response_code()`, `header()` and `setcookie()`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Script<'a> {
+    /// `None` and `Some(200)` both mean that the script left the choice to us.
+    pub status: Option<u16>,
+    /// Names (matched without regard to ASCII case) and values; a name may occur on several lines.
+    pub headers: &'a [(&'a str, &'a str)],
+}
+
+impl<'a> Script<'a> {
+    /// The status that the script insists on, which turns conditionals and ranges off.
+    pub(crate) fn chosen_status(&self) -> Option<u16> {
+        self.status.filter(|status| *status != 200)
+    }
+
+    pub(crate) fn first(&self, name: &'a str) -> Option<&'a str> {
+        lines(self.headers, name).next()
+    }
+
+    pub(crate) fn has(&self, name: &'a str) -> bool {
+        self.first(name).is_some()
+    }
+
+    /// A script that selects a part itself, or says `Accept-Ranges: none`, wants no ranges from us.
+    pub(crate) fn allows_ranges(&self) -> bool {
+        !self.has("Content-Range") && !self.lists("Accept-Ranges", &["none"])
+    }
+
+    /// Whether caches may not reuse the answer without asking, whatever else it says.
+    pub(crate) fn forbids_reuse(&self) -> bool {
+        self.lists("Cache-Control", &["no-store", "no-cache"])
+    }
+
+    fn lists(&self, name: &'a str, members: &[&str]) -> bool {
+        lines(self.headers, name)
+            .flat_map(|line| line.split(','))
+            .any(|found| {
+                members
+                    .iter()
+                    .any(|member| trim_ows(found).eq_ignore_ascii_case(member))
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn status_200_is_no_choice() {
+        let with = |status| Script {
+            status,
+            headers: &[],
+        };
+        assert_eq!(with(None).chosen_status(), None);
+        assert_eq!(with(Some(200)).chosen_status(), None);
+        assert_eq!(with(Some(404)).chosen_status(), Some(404));
+    }
+
+    #[test]
+    fn list_members_are_found_on_any_line_in_any_case() {
+        let script = Script {
+            status: None,
+            headers: &[
+                ("cache-control", "private"),
+                ("Cache-Control", "max-age=0 , No-Store"),
+            ],
+        };
+        assert!(script.forbids_reuse());
+        assert!(script.allows_ranges());
+    }
+}

@@ -1,0 +1,144 @@
+//! The whole file, and the conditions under which it is not sent.
+
+mod support;
+
+use send_file_response::{Part, RawOptions};
+use support::*;
+
+#[test]
+fn a_plain_get_is_the_whole_file_with_everything_that_describes_it() {
+    let response = get(&[]);
+    assert_eq!(response.status, 200);
+    assert_eq!(response.parts, [Part::Span { offset: 0, len: 10 }]);
+    assert_eq!(
+        response.headers,
+        [
+            ("Content-Type", "text/plain".to_owned()),
+            ("ETag", ETAG.to_owned()),
+            ("Last-Modified", MODIFIED.to_owned()),
+            ("Accept-Ranges", "bytes".to_owned()),
+            ("Content-Length", "10".to_owned()),
+        ]
+    );
+}
+
+#[test]
+fn head_has_the_headers_of_get_and_no_body() {
+    let with = |method, request| {
+        let case = Case {
+            method,
+            request,
+            ..Case::default()
+        };
+        case.answer()
+    };
+    for request in [
+        &[][..],
+        &[("If-None-Match", ETAG)],
+        &[("If-Match", "\"x\"")],
+        &[("If-Modified-Since", MODIFIED)],
+    ] {
+        let (get, head) = (with("GET", request), with("HEAD", request));
+        assert_eq!(
+            (get.status, &get.headers),
+            (head.status, &head.headers),
+            "{request:?}"
+        );
+        assert_eq!(head.body_bytes(), 0);
+    }
+}
+
+#[test]
+fn head_ignores_a_range() {
+    let response = Case {
+        method: "HEAD",
+        request: &[("Range", "bytes=0-1")],
+        ..Case::default()
+    }
+    .answer();
+    assert_eq!(response.status, 200);
+    assert_eq!(header(&response, "Content-Length"), Some("10"));
+}
+
+#[test]
+fn other_methods_get_the_whole_file_whatever_they_ask() {
+    for method in ["POST", "PUT", "get", "OPTIONS"] {
+        let response = Case {
+            method,
+            request: &[
+                ("Range", "bytes=0-1"),
+                ("If-None-Match", "*"),
+                ("If-Match", "\"x\""),
+            ],
+            ..Case::default()
+        }
+        .answer();
+        assert_eq!(
+            (response.status, response.body_bytes()),
+            (200, 10),
+            "{method}"
+        );
+    }
+}
+
+#[test]
+fn an_empty_file_has_a_length_and_no_parts() {
+    let response = Case {
+        size: 0,
+        ..Case::default()
+    }
+    .answer();
+    assert_eq!(response.status, 200);
+    assert_eq!(header(&response, "Content-Length"), Some("0"));
+    assert!(response.parts.is_empty());
+}
+
+#[test]
+fn a_download_has_a_name_whole_or_in_part() {
+    for request in [
+        &[][..],
+        &[("Range", "bytes=0-1")],
+        &[("Range", "bytes=0-1,3-3")],
+    ] {
+        let response = Case {
+            request,
+            options: RawOptions {
+                filename: b"a.txt",
+                download_as: Some(b"b.txt"),
+                ..RawOptions::default()
+            },
+            ..Case::default()
+        }
+        .answer();
+        assert_eq!(
+            header(&response, "Content-Disposition"),
+            Some("attachment; filename=\"b.txt\"")
+        );
+    }
+}
+
+#[test]
+fn not_modified_has_validators_and_nothing_of_the_content() {
+    let response = get(&[("If-None-Match", ETAG), ("Range", "bytes=0-1")]);
+    assert_eq!(response.status, 304);
+    assert_eq!(header(&response, "ETag"), Some(ETAG));
+    assert_eq!(header(&response, "Last-Modified"), Some(MODIFIED));
+    for name in [
+        "Content-Length",
+        "Content-Type",
+        "Content-Encoding",
+        "Content-Range",
+    ] {
+        assert!(response.removed.contains(&name), "{name}");
+    }
+    assert!(!response.removed.contains(&"Cache-Control"));
+}
+
+#[test]
+fn a_failed_precondition_is_an_empty_answer() {
+    let response = get(&[("If-Match", "\"x\""), ("Range", "bytes=0-1")]);
+    assert_eq!(response.status, 412);
+    assert_eq!(header(&response, "Content-Length"), Some("0"));
+    assert_eq!(header(&response, "ETag"), Some(ETAG));
+    assert!(response.removed.contains(&"Content-Type"));
+}

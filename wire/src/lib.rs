@@ -1,0 +1,32 @@
+//! The handoff protocol between a web worker and the manager.
+//!
+//! A worker connects to the manager's `SOCK_SEQPACKET` Unix socket and sends one **offer**: the client's connection and
+//! the opened file as `SCM_RIGHTS` descriptors, and in the packet what to send of the file and how to frame it. The
+//! manager answers **accept** or **reject**. After an accept the worker lets its web server emit the HTTP headers and
+//! then sends **commit**: from the moment that send succeeds the manager owns the connection. A worker that closes its
+//! end without a commit keeps the connection.
+//!
+//! ```text
+//! worker                                manager
+//!   | offer(id) + [connection, file] ---> |   inspects, prepares, touches nothing
+//!   | <------------- accept(id) | reject(id, reason)
+//!   |   headers leave through the web server
+//!   | commit(id) -----------------------> |   owns the connection, sends the body
+//! ```
+//!
+//! One connection to the manager carries one offer. The manager gives up on an offer by `shutdown(SHUT_RD)` and then
+//! reading what was queued: a commit found there counts, a later one fails with `EPIPE` in the worker. So there are
+//! never two writers to a client, and never none.
+//!
+//! [`message`] has the packets byte by byte, for writers of other runtimes; [`channel`] sends and receives them and is
+//! the only file with unsafe code; [`limits`] names every bound.
+
+pub mod channel;
+pub mod limits;
+pub mod message;
+
+pub use channel::{Descriptors, Landing, ReceiveError};
+pub use message::{
+    Answer, Commit, DecodeError, FastCgi, Framing, Offer, OfferId, Part, Reason, ServerKind,
+    VERSION,
+};
