@@ -1,0 +1,57 @@
+# The commands people type. `make demo` and `make test` are all a newcomer needs.
+
+CARGO ?= cargo
+PHP_CONFIG ?= php-config
+PHP ?= php
+PREFIX ?= /usr/local
+
+.PHONY: demo demo-apache demo-fpm test build install lint phpt test-docker packages clean
+
+# Downloads 200 MB from a PHP script while its only PHP process answers pages.
+demo: STACK = cli-server
+demo: PURPOSES = cli
+# The same on real Apache prefork with mod_php, and on nginx with php-fpm.
+demo-apache: STACK = apache
+demo-apache: PURPOSES = cli apache
+demo-fpm: STACK = fpm
+demo-fpm: PURPOSES = cli fpm
+demo demo-apache demo-fpm:
+	packaging/install-packages.sh build $(PURPOSES)
+	$(CARGO) build --release --quiet
+	$(CARGO) run --release --quiet -p send-file-php-tests --bin send-file-demo -- $(STACK)
+
+# Everything: formatting, lints, unit, property, protocol, phpt and end-to-end tests.
+test:
+	packaging/install-packages.sh build test
+	php-tests/run-all.sh
+
+build:
+	packaging/install-packages.sh build
+	$(CARGO) build --release
+
+# By rename: a running PHP that has the old file mapped must keep it.
+install: build
+	install -d "$(DESTDIR)$$($(PHP_CONFIG) --extension-dir)" "$(DESTDIR)$(PREFIX)/sbin"
+	install -m 644 target/release/libsend_file.so "$(DESTDIR)$$($(PHP_CONFIG) --extension-dir)/.send_file.so.new"
+	mv -f "$(DESTDIR)$$($(PHP_CONFIG) --extension-dir)/.send_file.so.new" "$(DESTDIR)$$($(PHP_CONFIG) --extension-dir)/send_file.so"
+	install -m 755 target/release/send-file-manager "$(DESTDIR)$(PREFIX)/sbin/send-file-manager.new"
+	mv -f "$(DESTDIR)$(PREFIX)/sbin/send-file-manager.new" "$(DESTDIR)$(PREFIX)/sbin/send-file-manager"
+
+lint:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+# PHP's own test runner on php-tests/phpt.
+phpt:
+	$(CARGO) build --release
+	php-tests/phpt.sh
+
+# Builds the images of docker/ and downloads through each of them.
+test-docker:
+	docker/test.sh
+
+packages:
+	packaging/install-packages.sh build test
+
+clean:
+	$(CARGO) clean

@@ -1,0 +1,514 @@
+//! The handoff protocol and the sending, on the real daemon over real sockets.
+
+mod rig;
+
+use std::fs::OpenOptions;
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
+use std::num::NonZeroU16;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::signal::Signal;
+use send_file_wire::{Answer, Commit, FastCgi, Framing, OfferId, Part, Reason, ServerKind};
+
+use rig::{Manager, Worker, connection, file_with, pattern, read_records, read_to_end, span};
+
+const MEGABYTE: u64 = 1 << 20;
+
+fn fastcgi(server: ServerKind) -> Framing {
+    Framing::FastCgi(FastCgi {
+        request_id: NonZeroU16::new(1).unwrap(),
+        server,
+        keep: false,
+    })
+}
+
+#[test]
+fn a_committed_download_arrives_whole_and_is_logged_once() {
+    let manager = Manager::start(&[]);
+    let (mut client, server) = connection();
+    let file = file_with(&pattern(0, 5 * MEGABYTE));
+    manager.hand_over(&server, &file, Framing::Raw, &[span(0, 5 * MEGABYTE)]);
+    drop(server);
+    assert!(read_to_end(&mut client).unwrap() == pattern(0, 5 * MEGABYTE));
+    drop(client);
+    let ended = manager.wait_for_log("download ended");
+    assert_eq!(
+        (&ended["outcome"], &ended["bytes"], &ended["tag"]),
+        (&"complete".into(), &(5 * MEGABYTE).into(), &"test".into())
+    );
+}
+
+#[test]
+fn spans_and_literals_arrive_in_the_order_of_the_offer() {
+    let manager = Manager::start(&[]);
+    let (mut client, server) = connection();
+    let file = file_with(&pattern(0, MEGABYTE));
+    let literal = |text: &str| Part::Literal(text.as_bytes().to_vec());
+    let parts = [
+        literal("first"),
+        span(700_000, 300_000),
+        literal("second"),
+        span(5, 900_000),
+        literal("end"),
+    ];
+    manager.hand_over(&server, &file, Framing::Raw, &parts);
+    drop(server);
+    let expected = [
+        b"first".to_vec(),
+        pattern(700_000, 300_000),
+        b"second".to_vec(),
+        pattern(5, 900_000),
+        b"end".to_vec(),
+    ];
+    assert!(read_to_end(&mut client).unwrap() == expected.concat());
+}
+
+#[test]
+fn a_fastcgi_response_is_well_formed_over_unix_and_tcp() {
+    let manager = Manager::start(&[]);
+    let file = file_with(&pattern(0, MEGABYTE));
+    let parts = [Part::Literal(b"head".to_vec()), span(10, MEGABYTE - 10)];
+    let expected = [b"head".to_vec(), pattern(10, MEGABYTE - 10)].concat();
+
+    let (mut web_server, worker_end) = UnixStream::pair().unwrap();
+    manager.hand_over(&worker_end, &file, fastcgi(ServerKind::Nginx), &parts);
+    drop(worker_end);
+    assert!(read_records(&read_to_end(&mut web_server).unwrap()) == (expected.clone(), true));
+
+    let (mut web_server, worker_end) = connection();
+    manager.hand_over(&worker_end, &file, fastcgi(ServerKind::Apache), &parts);
+    drop(worker_end);
+    assert!(read_records(&read_to_end(&mut web_server).unwrap()) == (expected, true));
+}
+
+#[test]
+fn before_the_commit_the_connection_is_the_workers() {
+    let manager = Manager::start(&[]);
+    let (mut client, mut server) = connection();
+    let file = file_with(&pattern(0, MEGABYTE));
+    client.write_all(b"the request body").unwrap();
+    let worker = Worker::connect(&manager);
+    worker.offer(&server, &file, Framing::Raw, &[span(0, MEGABYTE)]);
+    assert_eq!(worker.answer(), Answer::Accept(OfferId(1)));
+
+    let flags = OFlag::from_bits_retain(fcntl(&server, FcntlArg::F_GETFL).unwrap());
+    assert!(
+        !flags.contains(OFlag::O_NONBLOCK),
+        "the manager changed the connection"
+    );
+    let mut body = [0; 16];
+    server.read_exact(&mut body).unwrap();
+    assert_eq!(&body, b"the request body");
+
+    // The worker changes its mind: it keeps the connection and the manager forgets everything.
+    drop(worker);
+    server.write_all(b"streamed by the worker").unwrap();
+    drop(server);
+    assert_eq!(read_to_end(&mut client).unwrap(), b"streamed by the worker");
+    manager.wait_until_idle();
+}
+
+#[test]
+fn an_offer_that_expires_makes_the_late_commit_fail_in_the_worker() {
+    let manager = Manager::start(&["--offer-timeout", "0.2"]);
+    let (mut client, mut server) = connection();
+    let file = file_with(&pattern(0, MEGABYTE));
+    let worker = Worker::connect(&manager);
+    worker.offer(&server, &file, Framing::Raw, &[span(0, MEGABYTE)]);
+    assert_eq!(worker.answer(), Answer::Accept(OfferId(1)));
+    worker.wait_for_end();
+    let error = worker.commit(OfferId(1)).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+    server.write_all(b"streamed by the worker").unwrap();
+    drop(server);
+    assert_eq!(read_to_end(&mut client).unwrap(), b"streamed by the worker");
+    manager.wait_until_idle();
+}
+
+#[test]
+fn a_commit_sent_before_the_offer_is_given_up_counts_however_late_it_is_seen() {
+    let manager = Manager::start(&["--offer-timeout", "0.2"]);
+    let (mut client, server) = connection();
+    let file = file_with(&pattern(0, MEGABYTE));
+    let worker = Worker::connect(&manager);
+    worker.offer(&server, &file, Framing::Raw, &[span(0, MEGABYTE)]);
+    assert_eq!(worker.answer(), Answer::Accept(OfferId(1)));
+    manager.signal(Signal::SIGSTOP);
+    worker.commit(OfferId(1)).unwrap();
+    // Not a wait for something to happen: the offer's time must be over when the manager goes on.
+    std::thread::sleep(Duration::from_millis(300));
+    manager.signal(Signal::SIGCONT);
+    drop((worker, server));
+    assert!(read_to_end(&mut client).unwrap() == pattern(0, MEGABYTE));
+}
+
+#[test]
+fn a_commit_behind_an_unread_answer_is_not_lost_when_the_worker_closes() {
+    let manager = Manager::start(&[]);
+    let (mut client, server) = connection();
+    let file = file_with(&pattern(0, MEGABYTE));
+    let worker = Worker::connect(&manager);
+    worker.offer(&server, &file, Framing::Raw, &[span(0, MEGABYTE)]);
+    worker.wait_for_answer();
+    worker.commit(OfferId(1)).unwrap();
+    drop((worker, server));
+    assert!(read_to_end(&mut client).unwrap() == pattern(0, MEGABYTE));
+}
+
+#[test]
+fn a_commit_to_another_offer_starts_nothing() {
+    let manager = Manager::start(&[]);
+    let (mut client, mut server) = connection();
+    let file = file_with(&pattern(0, MEGABYTE));
+    let worker = Worker::connect(&manager);
+    worker.offer(&server, &file, Framing::Raw, &[span(0, MEGABYTE)]);
+    assert_eq!(worker.answer(), Answer::Accept(OfferId(1)));
+    worker.commit(OfferId(2)).unwrap();
+    worker.wait_for_end();
+    server.write_all(b"still the worker's").unwrap();
+    drop(server);
+    assert_eq!(read_to_end(&mut client).unwrap(), b"still the worker's");
+    manager.wait_until_idle();
+}
+
+#[test]
+fn a_full_manager_says_busy_and_has_room_again_when_a_download_is_over() {
+    let manager = Manager::start(&["--max-jobs", "1"]);
+    let file = file_with(&pattern(0, 64 * MEGABYTE));
+    let (mut client, server) = connection();
+    manager.hand_over(&server, &file, Framing::Raw, &[span(0, 64 * MEGABYTE)]);
+    let offer_another = || {
+        let (_client, server) = connection();
+        let worker = Worker::connect(&manager);
+        worker.offer(&server, &file, Framing::Raw, &[span(0, 1)]);
+        worker.answer()
+    };
+    assert_eq!(offer_another(), Answer::Reject(OfferId(1), Reason::Busy));
+    drop(server);
+    assert_eq!(
+        read_to_end(&mut client).unwrap().len() as u64,
+        64 * MEGABYTE
+    );
+    drop(client);
+    manager.wait_until_idle();
+    assert_eq!(offer_another(), Answer::Accept(OfferId(1)));
+}
+
+#[test]
+fn what_must_not_be_sent_is_rejected_with_its_reason() {
+    let manager = Manager::start(&[]);
+    let file = file_with(&pattern(0, MEGABYTE));
+    let (_client, tcp) = connection();
+    let (_end, unix) = UnixStream::pair().unwrap();
+    let udp = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let write_only = OpenOptions::new()
+        .write(true)
+        .open(format!("/proc/self/fd/{}", rig::number(&file)));
+    let whole = [span(0, MEGABYTE)];
+    let answer = |connection: &dyn AsFd, file: &dyn AsFd, framing, parts: &[Part]| {
+        let worker = Worker::connect(&manager);
+        worker.offer(&connection.as_fd(), &file.as_fd(), framing, parts);
+        worker.answer()
+    };
+    let rejected = |reason| Answer::Reject(OfferId(1), reason);
+    assert_eq!(
+        answer(&unix, &file, Framing::Raw, &whole),
+        rejected(Reason::Connection)
+    );
+    assert_eq!(
+        answer(&udp, &file, Framing::Raw, &whole),
+        rejected(Reason::Connection)
+    );
+    assert_eq!(
+        answer(&listener, &file, Framing::Raw, &whole),
+        rejected(Reason::Connection)
+    );
+    assert_eq!(
+        answer(&tcp, &write_only.unwrap(), Framing::Raw, &whole),
+        rejected(Reason::File)
+    );
+    assert_eq!(
+        answer(&tcp, &file, Framing::Raw, &[span(1, MEGABYTE)]),
+        rejected(Reason::File)
+    );
+    manager.wait_until_idle();
+}
+
+#[test]
+fn a_connection_is_never_given_two_writers() {
+    let manager = Manager::start(&[]);
+    let file = file_with(&pattern(0, MEGABYTE));
+    let (_client, server) = connection();
+    let first = Worker::connect(&manager);
+    first.offer(&server, &file, Framing::Raw, &[span(0, MEGABYTE)]);
+    assert_eq!(first.answer(), Answer::Accept(OfferId(1)));
+    let second = Worker::connect(&manager);
+    second.offer(&server, &file, Framing::Raw, &[span(0, MEGABYTE)]);
+    assert_eq!(
+        second.answer(),
+        Answer::Reject(OfferId(1), Reason::Duplicate)
+    );
+}
+
+#[test]
+fn input_behind_the_request_does_not_destroy_the_download() {
+    let manager = Manager::start(&[]);
+    let (mut client, server) = connection();
+    let file = file_with(&pattern(0, 8 * MEGABYTE));
+    client.write_all(&vec![b'x'; 100_000]).unwrap();
+    manager.hand_over(&server, &file, Framing::Raw, &[span(0, 8 * MEGABYTE)]);
+    drop(server);
+    client.write_all(&vec![b'x'; 3_000_000]).unwrap();
+    assert!(read_to_end(&mut client).unwrap() == pattern(0, 8 * MEGABYTE));
+}
+
+#[test]
+fn a_client_that_has_closed_its_sending_side_gets_everything() {
+    let manager = Manager::start(&[]);
+    let (mut client, server) = connection();
+    let file = file_with(&pattern(0, 8 * MEGABYTE));
+    client.shutdown(Shutdown::Write).unwrap();
+    manager.hand_over(&server, &file, Framing::Raw, &[span(0, 8 * MEGABYTE)]);
+    drop(server);
+    assert!(read_to_end(&mut client).unwrap() == pattern(0, 8 * MEGABYTE));
+    assert_eq!(
+        manager.wait_for_log("download ended")["outcome"],
+        "complete"
+    );
+}
+
+#[test]
+fn a_client_that_leaves_ends_its_download_and_nothing_stays() {
+    let manager = Manager::start(&[]);
+    let (mut client, server) = connection();
+    let file = file_with(&pattern(0, 64 * MEGABYTE));
+    manager.hand_over(&server, &file, Framing::Raw, &[span(0, 64 * MEGABYTE)]);
+    drop(server);
+    client.read_exact(&mut [0; 1000]).unwrap();
+    drop(client);
+    assert_eq!(
+        manager.wait_for_log("download ended")["outcome"],
+        "client gone"
+    );
+    manager.wait_until_idle();
+}
+
+#[test]
+fn a_client_that_takes_nothing_is_broken_off_after_the_stall_timeout() {
+    let manager = Manager::start(&["--stall-timeout", "0.5"]);
+    let (mut client, server) = connection();
+    let file = file_with(&pattern(0, 64 * MEGABYTE));
+    manager.hand_over(&server, &file, Framing::Raw, &[span(0, 64 * MEGABYTE)]);
+    drop(server);
+    assert_eq!(manager.wait_for_log("download ended")["outcome"], "stalled");
+    assert_eq!(
+        read_to_end(&mut client).unwrap_err().kind(),
+        io::ErrorKind::ConnectionReset
+    );
+    manager.wait_until_idle();
+}
+
+#[test]
+fn a_slow_client_is_not_taken_for_a_stalled_one() {
+    let manager = Manager::start(&["--stall-timeout", "0.5"]);
+    let (mut client, server) = connection();
+    let file = file_with(&pattern(0, 8 * MEGABYTE));
+    manager.hand_over(&server, &file, Framing::Raw, &[span(0, 8 * MEGABYTE)]);
+    drop(server);
+    let mut received = Vec::new();
+    let mut piece = vec![0; 1 << 19];
+    for _ in 0..8 {
+        let taken = client.read(&mut piece).unwrap();
+        received.extend(&piece[..taken]);
+        // This client's pace, not a wait.
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    received.extend(read_to_end(&mut client).unwrap());
+    assert!(received == pattern(0, 8 * MEGABYTE));
+}
+
+#[test]
+fn a_file_that_shrinks_breaks_a_raw_download_visibly() {
+    let manager = Manager::start(&[]);
+    let (mut client, server) = connection();
+    let file = file_with(&pattern(0, 64 * MEGABYTE));
+    manager.hand_over(&server, &file, Framing::Raw, &[span(0, 64 * MEGABYTE)]);
+    drop(server);
+    file.set_len(20 * MEGABYTE).unwrap();
+    assert_eq!(
+        read_to_end(&mut client).unwrap_err().kind(),
+        io::ErrorKind::ConnectionReset
+    );
+    assert_eq!(
+        manager.wait_for_log("download ended")["outcome"],
+        "file truncated"
+    );
+}
+
+#[test]
+fn a_file_that_shrinks_ends_a_fastcgi_response_as_each_web_server_understands_it() {
+    for (server_kind, expect_end) in [(ServerKind::Nginx, true), (ServerKind::Apache, false)] {
+        let manager = Manager::start(&[]);
+        let (mut web_server, worker_end) = UnixStream::pair().unwrap();
+        let file = file_with(&pattern(0, 64 * MEGABYTE));
+        manager.hand_over(
+            &worker_end,
+            &file,
+            fastcgi(server_kind),
+            &[span(0, 64 * MEGABYTE)],
+        );
+        drop(worker_end);
+        file.set_len(20 * MEGABYTE + 77).unwrap();
+        let bytes = read_to_end(&mut web_server).unwrap();
+        if expect_end {
+            let (body, ended) = read_records(&bytes);
+            assert!(
+                ended && body.len() < 21 << 20,
+                "{} bytes, ended: {ended}",
+                body.len()
+            );
+            assert!(body[..20 << 20] == pattern(0, 20 * MEGABYTE));
+        }
+        assert!(bytes.len() < 21 << 20);
+        assert_eq!(
+            manager.wait_for_log("download ended")["outcome"],
+            "file truncated"
+        );
+    }
+}
+
+/// A regular file whose file system offers no sendfile(2), with its content.
+fn file_without_sendfile() -> Option<(std::fs::File, Vec<u8>)> {
+    let file = std::fs::File::open("/proc/config.gz").ok()?;
+    let content = std::fs::read("/proc/config.gz").ok()?;
+    Some((file, content))
+}
+
+#[test]
+fn a_file_whose_file_system_refuses_sendfile_arrives_whole() {
+    let Some((file, content)) = file_without_sendfile() else {
+        eprintln!("this kernel has no /proc/config.gz, the only such file known: nothing tested");
+        return;
+    };
+    let refused = nix::sys::sendfile::sendfile(UnixStream::pair().unwrap().0, &file, None, 1);
+    assert_eq!(refused, Err(nix::Error::EINVAL));
+    let manager = Manager::start(&[]);
+    let len = content.len() as u64;
+    let parts = [
+        span(0, len),
+        Part::Literal(b"and again".to_vec()),
+        span(len / 3, len / 3),
+    ];
+    let expected = [
+        &content[..],
+        b"and again",
+        &content[(len / 3) as usize..][..(len / 3) as usize],
+    ]
+    .concat();
+
+    let (mut client, server) = connection();
+    manager.hand_over(&server, &file, Framing::Raw, &parts);
+    drop(server);
+    assert!(read_to_end(&mut client).unwrap() == expected);
+
+    let (mut web_server, worker_end) = UnixStream::pair().unwrap();
+    manager.hand_over(&worker_end, &file, fastcgi(ServerKind::Nginx), &parts);
+    drop(worker_end);
+    assert!(read_records(&read_to_end(&mut web_server).unwrap()) == (expected, true));
+}
+
+#[test]
+fn sigterm_lets_downloads_finish_and_takes_no_new_ones() {
+    let manager = Manager::start(&[]);
+    let (mut client, server) = connection();
+    let file = file_with(&pattern(0, 64 * MEGABYTE));
+    let late = Worker::connect(&manager);
+    manager.hand_over(&server, &file, Framing::Raw, &[span(0, 64 * MEGABYTE)]);
+    manager.signal(Signal::SIGTERM);
+    manager.wait_for_log("ending: no new downloads");
+    let (_other, other_server) = connection();
+    late.offer(&other_server, &file, Framing::Raw, &[span(0, 1)]);
+    assert_eq!(late.answer(), Answer::Reject(OfferId(1), Reason::Draining));
+    assert!(!manager.socket.exists());
+    drop(server);
+    assert!(read_to_end(&mut client).unwrap() == pattern(0, 64 * MEGABYTE));
+    drop(client);
+    assert!(manager.wait_for_exit().success());
+}
+
+#[test]
+fn a_commit_that_comes_while_the_manager_ends_is_honoured() {
+    let manager = Manager::start(&[]);
+    let (mut client, server) = connection();
+    let file = file_with(&pattern(0, MEGABYTE));
+    let worker = Worker::connect(&manager);
+    worker.offer(&server, &file, Framing::Raw, &[span(0, MEGABYTE)]);
+    assert_eq!(worker.answer(), Answer::Accept(OfferId(1)));
+    manager.signal(Signal::SIGTERM);
+    manager.wait_for_log("ending: no new downloads");
+    worker.commit(OfferId(1)).unwrap();
+    drop((worker, server));
+    assert!(read_to_end(&mut client).unwrap() == pattern(0, MEGABYTE));
+    drop(client);
+    assert!(manager.wait_for_exit().success());
+}
+
+#[test]
+fn the_end_of_the_grace_period_breaks_raw_downloads_and_ends_fastcgi_ones_in_order() {
+    let manager = Manager::start(&["--drain-timeout", "0.2"]);
+    let file = file_with(&pattern(0, 64 * MEGABYTE));
+    let (mut client, server) = connection();
+    manager.hand_over(&server, &file, Framing::Raw, &[span(0, 64 * MEGABYTE)]);
+    drop(server);
+    let (mut web_server, worker_end) = UnixStream::pair().unwrap();
+    manager.hand_over(
+        &worker_end,
+        &file,
+        fastcgi(ServerKind::Nginx),
+        &[span(0, 64 * MEGABYTE)],
+    );
+    drop(worker_end);
+    manager.signal(Signal::SIGTERM);
+    manager.wait_for_log("ending: cutting running downloads");
+    let (body, ended) = read_records(&read_to_end(&mut web_server).unwrap());
+    assert!(ended && body.len() < 64 << 20);
+    assert!(body == pattern(0, body.len() as u64));
+    assert_eq!(
+        read_to_end(&mut client).unwrap_err().kind(),
+        io::ErrorKind::ConnectionReset
+    );
+    assert!(manager.wait_for_exit().success());
+}
+
+#[test]
+fn a_dead_managers_socket_is_replaced_and_a_living_ones_is_not() {
+    let manager = Manager::start(&[]);
+    let second = manager.start_another();
+    assert!(!second.status.success());
+    assert!(String::from_utf8_lossy(&second.stderr).contains("another manager is listening"));
+    manager.signal(Signal::SIGKILL);
+    manager.restart();
+    let (mut client, server) = connection();
+    let file = file_with(b"after the restart");
+    manager.hand_over(&server, &file, Framing::Raw, &[span(0, 17)]);
+    drop(server);
+    assert_eq!(read_to_end(&mut client).unwrap(), b"after the restart");
+}
+
+#[test]
+fn a_commit_nobody_waits_for_is_an_error_not_a_crash() {
+    let manager = Manager::start(&[]);
+    let worker = Worker::connect(&manager);
+    worker.commit(OfferId(9)).unwrap();
+    assert_eq!(
+        worker.answer(),
+        Answer::Reject(OfferId(9), Reason::Malformed)
+    );
+    assert_eq!(Commit(OfferId(9)).encode().len(), 16);
+    manager.wait_until_idle();
+}

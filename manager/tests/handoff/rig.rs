@@ -1,0 +1,284 @@
+//! Starts the daemon and plays the worker, the client and the web server around it.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use send_file_wire::{Answer, Commit, Framing, Offer, OfferId, Part, channel};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The daemon under test, in a directory of its own. It is killed when the test is over.
+pub(crate) struct Manager {
+    child: std::cell::RefCell<Child>,
+    directory: PathBuf,
+    pub(crate) socket: PathBuf,
+    arguments: Vec<String>,
+}
+
+impl Manager {
+    pub(crate) fn start(arguments: &[&str]) -> Manager {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let directory =
+            std::env::temp_dir().join(format!("send-file-handoff-{}-{number}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let socket = directory.join("manager.sock");
+        let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+        let child = spawn(&directory, &socket, &arguments);
+        let manager = Manager {
+            child: child.into(),
+            directory,
+            socket,
+            arguments,
+        };
+        manager.wait_until_listening();
+        manager
+    }
+
+    fn wait_until_listening(&self) {
+        until("the manager listens", || {
+            channel::connect_to(&self.socket).ok()
+        });
+        self.wait_until_idle();
+    }
+
+    /// Starts a second daemon on the same socket and waits for it to end.
+    pub(crate) fn start_another(&self) -> Output {
+        command(&self.socket, &self.arguments)
+            .stderr(Stdio::piped())
+            .output()
+            .unwrap()
+    }
+
+    /// Starts the daemon again after it was killed.
+    pub(crate) fn restart(&self) {
+        let mut child = self.child.borrow_mut();
+        child.wait().unwrap();
+        *child = spawn(&self.directory, &self.socket, &self.arguments);
+        drop(child);
+        self.wait_until_listening();
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.borrow().id() as i32), signal).unwrap();
+    }
+
+    /// The whole handoff, from offer to commit, by a worker that then closes.
+    pub(crate) fn hand_over(
+        &self,
+        connection: &impl AsFd,
+        file: &impl AsFd,
+        framing: Framing,
+        parts: &[Part],
+    ) {
+        let worker = Worker::connect(self);
+        worker.offer(connection, file, framing, parts);
+        assert_eq!(worker.answer(), Answer::Accept(OfferId(1)));
+        worker.commit(OfferId(1)).unwrap();
+    }
+
+    /// Waits for a line with this message.
+    pub(crate) fn wait_for_log(&self, message: &str) -> serde_json::Value {
+        until(message, || {
+            let log = fs::read_to_string(self.directory.join("log")).unwrap();
+            let lines = log
+                .lines()
+                .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+            lines.into_iter().find(|line| line["message"] == message)
+        })
+    }
+
+    /// Waits until the daemon has no descriptors but its own.
+    pub(crate) fn wait_until_idle(&self) {
+        until("all descriptors are closed", || {
+            (self.descriptor_count() == idle_descriptors()).then_some(())
+        });
+    }
+
+    pub(crate) fn wait_for_exit(&self) -> ExitStatus {
+        until("the manager ends", || {
+            self.child.borrow_mut().try_wait().unwrap()
+        })
+    }
+
+    fn descriptor_count(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.child.borrow().id()))
+            .unwrap()
+            .count()
+    }
+}
+
+/// Standard streams, epoll, signals, listener, table; and what whoever runs the tests leaves open for every child.
+fn idle_descriptors() -> usize {
+    let inherited = fs::read_dir("/proc/self/fdinfo").unwrap().filter(|entry| {
+        let path = entry.as_ref().unwrap().path();
+        let is_standard = ["0", "1", "2"].iter().any(|name| path.ends_with(name));
+        let flags = fs::read_to_string(path).unwrap_or_default();
+        let flags = flags
+            .lines()
+            .find_map(|line| i32::from_str_radix(line.strip_prefix("flags:")?.trim(), 8).ok());
+        !is_standard && flags.is_some_and(|flags| flags & OFlag::O_CLOEXEC.bits() == 0)
+    });
+    7 + inherited.count()
+}
+
+impl Drop for Manager {
+    fn drop(&mut self) {
+        let mut child = self.child.borrow_mut();
+        let _ = child.kill();
+        let _ = child.wait();
+        if std::thread::panicking() {
+            eprintln!(
+                "{}",
+                fs::read_to_string(self.directory.join("log")).unwrap_or_default()
+            );
+        }
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}
+
+fn spawn(directory: &Path, socket: &Path, arguments: &[String]) -> Child {
+    let log = File::options()
+        .create(true)
+        .append(true)
+        .open(directory.join("log"))
+        .unwrap();
+    command(socket, arguments).stderr(log).spawn().unwrap()
+}
+
+fn command(socket: &Path, arguments: &[String]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_send-file-manager"));
+    command
+        .arg("--socket")
+        .arg(socket)
+        .args(["--log-format", "json"])
+        .args(arguments);
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command
+}
+
+/// A worker's connection to the manager.
+pub(crate) struct Worker(OwnedFd);
+
+impl Worker {
+    pub(crate) fn connect(manager: &Manager) -> Worker {
+        Worker(channel::connect_to(&manager.socket).unwrap())
+    }
+
+    pub(crate) fn offer(
+        &self,
+        connection: &impl AsFd,
+        file: &impl AsFd,
+        framing: Framing,
+        parts: &[Part],
+    ) {
+        let offer = Offer {
+            id: OfferId(1),
+            framing,
+            parts: parts.to_vec(),
+            tag: b"test".to_vec(),
+        };
+        let descriptors = [connection.as_fd(), file.as_fd()];
+        channel::send(self.0.as_fd(), &offer.encode().unwrap(), &descriptors).unwrap();
+    }
+
+    pub(crate) fn answer(&self) -> Answer {
+        self.wait_for_answer();
+        let mut packet = [0; 64];
+        let len = channel::receive(self.0.as_fd(), &mut packet).unwrap();
+        Answer::decode(&packet[..len]).unwrap()
+    }
+
+    pub(crate) fn wait_for_answer(&self) {
+        let mut fds = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
+        let timeout = PollTimeout::try_from(PATIENCE).unwrap();
+        assert_eq!(poll(&mut fds, timeout), Ok(1), "no answer from the manager");
+    }
+
+    /// Waits until the manager has closed or shut its reading side down.
+    pub(crate) fn wait_for_end(&self) {
+        let mut fds = [PollFd::new(self.0.as_fd(), PollFlags::POLLHUP)];
+        let timeout = PollTimeout::try_from(PATIENCE).unwrap();
+        assert_eq!(poll(&mut fds, timeout), Ok(1), "the manager keeps the peer");
+    }
+
+    pub(crate) fn commit(&self, id: OfferId) -> io::Result<()> {
+        channel::send(self.0.as_fd(), &Commit(id).encode(), &[])
+    }
+}
+
+/// A TCP connection on the loopback: the client's end, which gives up after a while, and the server's.
+pub(crate) fn connection() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    (client, listener.accept().unwrap().0)
+}
+
+/// A file in memory with this content, private to the test.
+pub(crate) fn file_with(content: &[u8]) -> File {
+    let mut file = File::from(memfd_create("test", MFdFlags::MFD_CLOEXEC).unwrap());
+    file.write_all(content).unwrap();
+    file.rewind().unwrap();
+    file
+}
+
+/// Bytes that tell where in the file they are from.
+pub(crate) fn pattern(offset: u64, len: u64) -> Vec<u8> {
+    (offset..offset + len)
+        .map(|at| (at ^ at >> 8 ^ at >> 16).wrapping_mul(167) as u8)
+        .collect()
+}
+
+pub(crate) fn span(offset: u64, len: u64) -> Part {
+    Part::Span { offset, len }
+}
+
+pub(crate) fn number(file: &impl AsFd) -> i32 {
+    file.as_fd().as_raw_fd()
+}
+
+pub(crate) fn read_to_end(stream: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// What a web server takes from FastCGI records: the body, and whether END_REQUEST came.
+pub(crate) fn read_records(bytes: &[u8]) -> (Vec<u8>, bool) {
+    let (mut body, mut ended, mut rest) = (Vec::new(), false, bytes);
+    while let [1, kind, 0, 1, high, low, 0, 0, more @ ..] = rest {
+        let length = usize::from(u16::from_be_bytes([*high, *low]));
+        match kind {
+            6 => body.extend(&more[..length]),
+            3 => ended = true,
+            other => panic!("record of type {other}"),
+        }
+        rest = &more[length..];
+    }
+    assert!(rest.is_empty(), "{} bytes that are no record", rest.len());
+    (body, ended)
+}
+
+/// Asks until there is an answer; fails the test when none comes.
+fn until<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = probe() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "timed out waiting: {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
