@@ -12,31 +12,23 @@ use std::time::Instant;
 
 use mio::event::Event;
 use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Interest, Poll};
 use nix::sys::signalfd::SignalFd;
 
 use crate::accept::{Accepted, Listener};
-use crate::job::{Job, Outcome, Turn};
+use crate::job::{Job, Turn};
+use crate::key::Key;
 use crate::limits::{
     ACCEPT_BATCH, DESCRIPTOR_MARGIN, EVENTS_PER_TURN, MAX_DESCRIPTORS_PER_JOB, MAX_PEERS,
     RETRY_INTERVAL,
 };
+use crate::outcome::Outcome;
 use crate::peer::{Admission, CloseReason, OfferError, Peer, PeerOutcome};
 use crate::refusals::Refusals;
 use crate::registry::{Handle, Registry};
 use crate::settings::Settings;
 use crate::sys::table::{JobTable, SlotIndex};
 use crate::timers::TimerTable;
-
-/// What an event or a deadline is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Key {
-    Listener,
-    Signals,
-    Drain,
-    Peer(Handle),
-    Job(Handle),
-}
 
 /// A download and its slot.
 struct Running {
@@ -457,32 +449,6 @@ impl EventLoop {
             Ending::No => false,
             Ending::Draining => self.jobs.is_empty() && !offered(),
             Ending::Cut => self.jobs.is_empty(),
-        }
-    }
-}
-
-impl Key {
-    const KIND_BITS: u32 = 3;
-
-    fn token(self) -> Token {
-        let (kind, rest) = match self {
-            Key::Listener => (0, 0),
-            Key::Signals => (1, 0),
-            Key::Drain => (2, 0),
-            Key::Peer(handle) => (3, handle.to_bits()),
-            Key::Job(handle) => (4, handle.to_bits()),
-        };
-        Token(rest << Key::KIND_BITS | kind)
-    }
-
-    fn from_token(Token(bits): Token) -> Key {
-        let handle = Handle::from_bits(bits >> Key::KIND_BITS);
-        match bits & ((1 << Key::KIND_BITS) - 1) {
-            0 => Key::Listener,
-            1 => Key::Signals,
-            2 => Key::Drain,
-            3 => Key::Peer(handle),
-            _ => Key::Job(handle),
         }
     }
 }

@@ -1,8 +1,6 @@
 //! One download: its descriptors, its slot, and a turn of its work.
 #![forbid(unsafe_code)]
 
-use std::fmt;
-use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -10,52 +8,19 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::sys::sendfile::sendfile;
 use nix::sys::socket::{Shutdown, shutdown};
-use nix::sys::uio::{pread, pwrite};
 use nix::unistd::{Whence, lseek};
 
 use crate::limits::{
     CUT_TIMEOUT, DISCARD_BYTES_PER_TURN, LINGER_MAX_BYTES, LINGER_TIMEOUT, NOTSENT_LOWAT_BYTES,
-    RETRY_INTERVAL, STAGING_BYTES, TURN_BYTES,
+    RETRY_INTERVAL, TURN_BYTES,
 };
+use crate::outcome::Outcome;
 use crate::sink::Cut;
 use crate::source::{From, Intent};
+use crate::staging::Staging;
 use crate::stream::{Step, Stream};
-use crate::sys::memfd;
 use crate::sys::slot::{Slot, SlotState};
 use crate::sys::socket;
-
-/// How a download ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// All bytes were taken by the other side.
-    Complete,
-    /// The other side closed or broke the connection first.
-    ClientGone,
-    /// The other side took nothing for the stall timeout.
-    Stalled,
-    /// The file became shorter than it was when it was offered.
-    FileTruncated,
-    /// The file could not be read.
-    ReadFailed(Errno),
-    /// The connection could not be written to.
-    SendFailed(Errno),
-    /// The manager was told to end and the deadline for running downloads came.
-    CutByShutdown,
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match self {
-            Outcome::Complete => f.write_str("complete"),
-            Outcome::ClientGone => f.write_str("client gone"),
-            Outcome::Stalled => f.write_str("stalled"),
-            Outcome::FileTruncated => f.write_str("file truncated"),
-            Outcome::ReadFailed(errno) => write!(f, "read failed: {}", errno.desc()),
-            Outcome::SendFailed(errno) => write!(f, "send failed: {}", errno.desc()),
-            Outcome::CutByShutdown => f.write_str("cut by shutdown"),
-        }
-    }
-}
 
 /// What a job needs after its turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +52,7 @@ pub struct Job {
     stream: Stream,
     descriptors: Descriptors,
     /// Pieces of a file whose file system refuses sendfile(2), at the offsets they have in the file.
-    staging: Option<File>,
+    staging: Option<Staging>,
     kind: socket::Kind,
     cookie: u64,
     tag: Vec<u8>,
@@ -265,8 +230,12 @@ impl Job {
     /// Ends the download early so that the other side can see it: orderly where the web server understands that, by
     /// breaking the connection where not.
     pub fn cut(&mut self, reason: Outcome, now: Instant) -> Turn {
-        if !matches!(self.stage, Stage::Sending) {
-            return Turn::Ended(reason);
+        match self.stage {
+            Stage::Sending => {}
+            // Nothing is left to cut: the kernel delivers what it was given.
+            Stage::Cutting { reason } | Stage::Lingering { reason, .. } => {
+                return Turn::Ended(reason);
+            }
         }
         let how = match reason {
             Outcome::FileTruncated | Outcome::ReadFailed(_) => Cut::WithZeros,
@@ -335,15 +304,21 @@ impl Job {
 
     fn seek(&mut self, from: From, to: u64) -> nix::Result<()> {
         match self.staging.as_ref().filter(|_| from == From::File) {
-            Some(staging) => lseek(staging, to as i64, Whence::SeekSet),
-            None => lseek(self.descriptor(from), to as i64, Whence::SeekSet),
+            Some(staging) => staging.seek(to),
+            None => lseek(self.descriptor(from), to as i64, Whence::SeekSet).map(drop),
         }
-        .map(drop)
     }
 
     fn send(&mut self, from: From, max: u64, now: Instant) -> Result<Option<u64>, Outcome> {
         let sent = match self.staging.as_ref().filter(|_| from == From::File) {
-            Some(staging) => self.send_staged(staging, max)?,
+            Some(staging) => staging
+                .send(
+                    self.connection(),
+                    &self.descriptors.file,
+                    self.stream.file_offset(),
+                    max,
+                )
+                .map_err(Outcome::ReadFailed)?,
             None => sendfile(self.connection(), self.descriptor(from), None, max as usize),
         };
         match sent {
@@ -370,7 +345,9 @@ impl Job {
                 Err(Outcome::ClientGone)
             }
             Err(Errno::EINVAL | Errno::ENOSYS) if from == From::File && self.staging.is_none() => {
-                self.stage_file().map_err(Outcome::ReadFailed)?;
+                let staging =
+                    Staging::at(self.stream.file_offset()).map_err(Outcome::ReadFailed)?;
+                self.staging = Some(staging);
                 Ok(Some(0))
             }
             Err(errno @ (Errno::EIO | Errno::EACCES | Errno::ESTALE)) => {
@@ -378,35 +355,6 @@ impl Job {
             }
             Err(errno) => Err(Outcome::SendFailed(errno)),
         }
-    }
-
-    /// From now on the file is read into a memfd, at the offsets it has in the file, and sent from there: the place
-    /// stays a position that the kernel keeps.
-    fn stage_file(&mut self) -> nix::Result<()> {
-        let staging = memfd::create("send-file-staging").map_err(errno_of)?;
-        lseek(&staging, self.stream.file_offset() as i64, Whence::SeekSet)?;
-        self.staging = Some(staging);
-        Ok(())
-    }
-
-    fn send_staged(&self, staging: &File, max: u64) -> Result<nix::Result<usize>, Outcome> {
-        let offset = self.stream.file_offset();
-        let mut piece = vec![0; max.min(STAGING_BYTES) as usize];
-        let read = pread(&self.descriptors.file, &mut piece, offset as i64)
-            .map_err(Outcome::ReadFailed)?;
-        let mut written = 0;
-        while written < read {
-            let at = (offset as usize + written) as i64;
-            written += pwrite(staging, &piece[written..read], at).map_err(Outcome::ReadFailed)?;
-        }
-        let sent = sendfile(self.connection(), staging, None, read);
-        let sent_to = offset + sent.unwrap_or(0) as u64;
-        let whole_pages = sent_to / STAGING_BYTES * STAGING_BYTES;
-        if whole_pages > 0 {
-            // Only memory is lost if it fails.
-            let _ = memfd::punch_hole(staging, 0, whole_pages);
-        }
-        Ok(sent)
     }
 
     fn descriptor(&self, from: From) -> &OwnedFd {
@@ -483,8 +431,4 @@ impl Job {
             };
         }
     }
-}
-
-fn errno_of(error: io::Error) -> Errno {
-    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }

@@ -8,7 +8,8 @@
 //! | [`sys`] | system calls and shared memory: the only unsafe code |
 //! | [`source`], [`sink`] | where the bytes of a body come from; what surrounds them on the connection |
 //! | [`stream`] | both together: what to do next, without I/O |
-//! | [`timers`], [`registry`], [`refusals`] | deadlines; handles; the bounded log of refusals |
+//! | [`outcome`], [`staging`] | how a download ended; files whose file system refuses sendfile |
+//! | [`timers`], [`registry`], [`key`], [`refusals`] | deadlines; handles; what an event is about; the bounded log of refusals |
 //! | [`settings`] | the command line, resolved |
 //! | [`job`] | one download: descriptors, slot, a turn of its work |
 //! | [`peer`], [`accept`] | one worker, from offer to commit; the listening socket |
@@ -21,13 +22,16 @@ pub mod accept;
 pub mod daemon;
 pub mod event_loop;
 pub mod job;
+pub mod key;
 pub mod limits;
+pub mod outcome;
 pub mod peer;
 pub mod refusals;
 pub mod registry;
 pub mod settings;
 pub mod sink;
 pub mod source;
+pub mod staging;
 pub mod stream;
 pub mod sys;
 pub mod timers;
