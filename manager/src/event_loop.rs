@@ -131,6 +131,10 @@ impl EventLoop {
                 self.expire(key, &waiting_peers, now);
             }
         }
+        debug_assert!(
+            !self.peers.is_empty() || (self.cookies.is_empty() && self.job_descriptors == 0),
+            "with nobody served, something is still counted"
+        );
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use std::net::Shutdown;
 use std::num::NonZeroU16;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::Signal;
@@ -34,6 +34,10 @@ fn a_committed_download_arrives_whole_and_is_logged_once() {
     manager.hand_over(&server, &file, Framing::Raw, &[span(0, 5 * MEGABYTE)]);
     drop(server);
     assert!(read_to_end(&mut client).unwrap() == pattern(0, 5 * MEGABYTE));
+    assert!(
+        !manager.has_logged("download ended"),
+        "the end was sent by closing, not by lingering"
+    );
     drop(client);
     let ended = manager.wait_for_log("download ended");
     assert_eq!(
@@ -147,6 +151,53 @@ fn a_commit_sent_before_the_offer_is_given_up_counts_however_late_it_is_seen() {
 }
 
 #[test]
+fn a_commit_at_the_instant_its_offer_expires_is_honoured_or_fails_but_is_never_lost() {
+    const THREADS: u32 = 8;
+    const ROUNDS: u32 = 60;
+    let manager = &Manager::start(&["--offer-timeout", "0.05"]);
+    let file = &file_with(&pattern(0, 1000));
+    let race = move |thread: u32| {
+        let mut honoured = 0;
+        for round in 0..ROUNDS {
+            let (mut client, mut server) = connection();
+            let worker = Worker::connect(manager);
+            worker.offer(&server, file, Framing::Raw, &[span(0, 1000)]);
+            assert_eq!(worker.answer(), Answer::Accept(OfferId(1)));
+            let aim = Instant::now()
+                + Duration::from_millis(50)
+                + Duration::from_micros(u64::from((round * THREADS + thread) % 100 * 20));
+            while Instant::now() < aim {
+                std::thread::yield_now();
+            }
+            let expected = if worker.commit(OfferId(1)).is_ok() {
+                honoured += 1;
+                pattern(0, 1000)
+            } else {
+                server.write_all(b"streamed by the worker").unwrap();
+                b"streamed by the worker".to_vec()
+            };
+            drop((worker, server));
+            assert_eq!(read_to_end(&mut client).unwrap(), expected);
+        }
+        honoured
+    };
+    let honoured: u32 = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS)
+            .map(|thread| scope.spawn(move || race(thread)))
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .sum()
+    });
+    assert!(
+        honoured > 0 && honoured < THREADS * ROUNDS,
+        "the race was not hit: {honoured} honoured"
+    );
+    manager.wait_until_idle();
+}
+
+#[test]
 fn a_commit_behind_an_unread_answer_is_not_lost_when_the_worker_closes() {
     let manager = Manager::start(&[]);
     let (mut client, server) = connection();
@@ -154,8 +205,11 @@ fn a_commit_behind_an_unread_answer_is_not_lost_when_the_worker_closes() {
     let worker = Worker::connect(&manager);
     worker.offer(&server, &file, Framing::Raw, &[span(0, MEGABYTE)]);
     worker.wait_for_answer();
+    // Stopped, so that it finds the reset that the unread answer makes in front of the commit.
+    manager.signal(Signal::SIGSTOP);
     worker.commit(OfferId(1)).unwrap();
     drop((worker, server));
+    manager.signal(Signal::SIGCONT);
     assert!(read_to_end(&mut client).unwrap() == pattern(0, MEGABYTE));
 }
 
@@ -263,7 +317,11 @@ fn input_behind_the_request_does_not_destroy_the_download() {
     client.write_all(&vec![b'x'; 100_000]).unwrap();
     manager.hand_over(&server, &file, Framing::Raw, &[span(0, 8 * MEGABYTE)]);
     drop(server);
-    client.write_all(&vec![b'x'; 3_000_000]).unwrap();
+    // More than any socket buffer holds: a client that sends all of it before it reads would wait for ever.
+    client
+        .set_write_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    client.write_all(&vec![b'x'; 64 << 20]).unwrap();
     assert!(read_to_end(&mut client).unwrap() == pattern(0, 8 * MEGABYTE));
 }
 
@@ -375,6 +433,8 @@ fn a_file_that_shrinks_ends_a_fastcgi_response_as_each_web_server_understands_it
             assert!(body[..20 << 20] == pattern(0, 20 * MEGABYTE));
         }
         assert!(bytes.len() < 21 << 20);
+        let last_record = &bytes[bytes.len() - 16..];
+        assert_eq!(last_record[..2] == [1, 3], expect_end, "{server_kind:?}");
         assert_eq!(
             manager.wait_for_log("download ended")["outcome"],
             "file truncated"

@@ -6,6 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -20,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The daemon under test, in a directory of its own. It is killed when the test is over.
 pub(crate) struct Manager {
-    child: std::cell::RefCell<Child>,
+    child: Mutex<Child>,
     directory: PathBuf,
     pub(crate) socket: PathBuf,
     arguments: Vec<String>,
@@ -63,7 +64,7 @@ impl Manager {
 
     /// Starts the daemon again after it was killed.
     pub(crate) fn restart(&self) {
-        let mut child = self.child.borrow_mut();
+        let mut child = self.child.lock().unwrap();
         child.wait().unwrap();
         *child = spawn(&self.directory, &self.socket, &self.arguments);
         drop(child);
@@ -71,7 +72,11 @@ impl Manager {
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(self.child.borrow().id() as i32), signal).unwrap();
+        kill(
+            Pid::from_raw(self.child.lock().unwrap().id() as i32),
+            signal,
+        )
+        .unwrap();
     }
 
     /// The whole handoff, from offer to commit, by a worker that then closes.
@@ -90,13 +95,19 @@ impl Manager {
 
     /// Waits for a line with this message.
     pub(crate) fn wait_for_log(&self, message: &str) -> serde_json::Value {
-        until(message, || {
-            let log = fs::read_to_string(self.directory.join("log")).unwrap();
-            let lines = log
-                .lines()
-                .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-            lines.into_iter().find(|line| line["message"] == message)
-        })
+        until(message, || self.log_line(message))
+    }
+
+    pub(crate) fn has_logged(&self, message: &str) -> bool {
+        self.log_line(message).is_some()
+    }
+
+    fn log_line(&self, message: &str) -> Option<serde_json::Value> {
+        let log = fs::read_to_string(self.directory.join("log")).unwrap();
+        let mut lines = log
+            .lines()
+            .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        lines.find(|line| line["message"] == message)
     }
 
     /// Waits until the daemon has no descriptors but its own.
@@ -108,12 +119,12 @@ impl Manager {
 
     pub(crate) fn wait_for_exit(&self) -> ExitStatus {
         until("the manager ends", || {
-            self.child.borrow_mut().try_wait().unwrap()
+            self.child.lock().unwrap().try_wait().unwrap()
         })
     }
 
     fn descriptor_count(&self) -> usize {
-        fs::read_dir(format!("/proc/{}/fd", self.child.borrow().id()))
+        fs::read_dir(format!("/proc/{}/fd", self.child.lock().unwrap().id()))
             .unwrap()
             .count()
     }
@@ -135,7 +146,7 @@ fn idle_descriptors() -> usize {
 
 impl Drop for Manager {
     fn drop(&mut self) {
-        let mut child = self.child.borrow_mut();
+        let mut child = self.child.lock().unwrap();
         let _ = child.kill();
         let _ = child.wait();
         if std::thread::panicking() {
