@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::Signal;
+use send_file_manager::limits::LINGER_TIMEOUT;
 use send_file_wire::{Answer, Commit, FastCgi, Framing, OfferId, Part, Reason, ServerKind};
 
 use rig::{Manager, Worker, connection, file_with, pattern, read_records, read_to_end, span};
@@ -388,6 +389,24 @@ fn a_slow_client_is_not_taken_for_a_stalled_one() {
     }
     received.extend(read_to_end(&mut client).unwrap());
     assert!(received == pattern(0, 8 * MEGABYTE));
+}
+
+#[test]
+fn a_client_that_takes_its_time_over_bytes_already_in_the_kernel_is_waited_for() {
+    let manager = Manager::start(&[]);
+    let (mut client, server) = connection();
+    let file = file_with(&pattern(0, MEGABYTE));
+    manager.hand_over(&server, &file, Framing::Raw, &[span(0, MEGABYTE)]);
+    drop(server);
+    // This client's pace: longer than a connection lingers on which everything was acknowledged.
+    std::thread::sleep(LINGER_TIMEOUT + Duration::from_millis(500));
+    assert!(!manager.has_logged("download ended"));
+    assert!(read_to_end(&mut client).unwrap() == pattern(0, MEGABYTE));
+    drop(client);
+    assert_eq!(
+        manager.wait_for_log("download ended")["outcome"],
+        "complete"
+    );
 }
 
 #[test]

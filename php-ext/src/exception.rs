@@ -1,0 +1,29 @@
+//! `SendFile\Exception`, and how an [`Error`] becomes an exception.
+#![forbid(unsafe_code)]
+
+use ext_php_rs::builders::ClassBuilder;
+use ext_php_rs::exception::PhpException;
+use ext_php_rs::zend::{ClassEntry, ce};
+
+use crate::error::Refusal;
+use crate::ffi;
+
+const NAME: &str = "SendFile\\Exception";
+
+/// Registers the class; called when the module starts. It is a plain subclass without a Rust object behind it, so that
+/// scripts may extend and construct it like any exception.
+pub(crate) fn register() -> ext_php_rs::error::Result<()> {
+    ClassBuilder::new(NAME)
+        .extends((ffi::runtime_exception, "\\RuntimeException"))
+        .registration(|_, _| {})
+        .register()
+}
+
+pub(crate) fn throw_value_error(message: String) {
+    PhpException::new(message, 0, ce::value_error()).throw();
+}
+
+pub(crate) fn throw_refusal(refusal: &Refusal) {
+    let class = ClassEntry::try_find(NAME).unwrap_or_else(ffi::runtime_exception);
+    PhpException::new(refusal.to_string(), 0, class).throw();
+}

@@ -1,0 +1,77 @@
+//! Status and headers, set as `header()` sets them and so sent by the web server.
+#![forbid(unsafe_code)]
+
+use ext_php_rs::zend::{remove_header, set_header, set_response_code};
+use send_file_response::Response;
+
+use crate::error::{Error, Refusal};
+use crate::ffi::{self, guarded};
+use crate::limits::RETRY_AFTER_SECS;
+
+/// Headers of the file that have no place in an answer that says "later".
+const OF_THE_FILE: [&str; 9] = [
+    "Content-Length",
+    "Content-Disposition",
+    "Content-Encoding",
+    "Content-Language",
+    "Content-Range",
+    "Accept-Ranges",
+    "ETag",
+    "Last-Modified",
+    "Expires",
+];
+
+/// The body of [`set_unavailable`].
+pub(crate) const UNAVAILABLE_BODY: &[u8] = b"The server is busy. Please try again in a moment.\n";
+
+/// Merges the answer into what the script has set. The status comes first: it drops a status line such as
+/// `header('HTTP/1.1 200 OK')`, which would outlive it.
+pub(crate) fn set(response: &Response, extra: &[(&str, &str)]) -> Result<(), Error> {
+    set_status(response.status)?;
+    for name in &response.removed {
+        remove(name)?;
+    }
+    for (name, value) in &response.headers {
+        set_one(name, value)?;
+    }
+    for (name, value) in extra {
+        set_one(name, value)?;
+    }
+    if response.removed.contains(&"Content-Type") {
+        ffi::send_no_default_content_type();
+    }
+    Ok(())
+}
+
+/// The 503 for a download that cannot be taken now; nothing about the file goes out, and no cache keeps it.
+pub(crate) fn set_unavailable() -> Result<(), Error> {
+    set_status(503)?;
+    for name in OF_THE_FILE {
+        remove(name)?;
+    }
+    set_one("Content-Type", "text/plain; charset=utf-8")?;
+    set_one("Content-Length", &UNAVAILABLE_BODY.len().to_string())?;
+    set_one("Cache-Control", "no-store")?;
+    set_one("Retry-After", &RETRY_AFTER_SECS.to_string())
+}
+
+fn set_status(status: u16) -> Result<(), Error> {
+    succeeded(guarded(|| set_response_code(status).is_ok())?, "the status")
+}
+
+fn set_one(name: &str, value: &str) -> Result<(), Error> {
+    let line = format!("{name}: {value}");
+    let set = ffi::without_default_charset(|| guarded(|| set_header(&line).is_ok()))?;
+    succeeded(set, name)
+}
+
+fn remove(name: &str) -> Result<(), Error> {
+    succeeded(guarded(|| remove_header(name).is_ok())?, name)
+}
+
+fn succeeded(set: bool, what: &str) -> Result<(), Error> {
+    if set {
+        return Ok(());
+    }
+    Err(Refusal::Internal(format!("PHP refused to set {what}")).into())
+}

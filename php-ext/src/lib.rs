@@ -1,0 +1,48 @@
+//! The PHP extension `send_file`.
+//!
+//! One call of `send_file()`, top to bottom:
+//!
+//! ```text
+//! function     the signature                      arguments   raw values -> checked arguments
+//! answer       the steps, readable as one page
+//!   open         the file, with the worker's rights, or an exception before any header
+//!   ffi          discards the output buffers; session    lets go of the visitor's lock
+//!   request      what client and script said -> response::respond decides
+//!   sapi         may this connection be handed over?     one file per web server interface
+//!   offer        offer, accept, commit with the manager
+//!   headers      leave through the web server
+//!   sapi         detaches the connection, or sapi::stream sends the body from this process
+//! ```
+//!
+//! Unsafe code is in `ffi*.rs`, `module.rs` (what the macro of ext-php-rs expands to) and `sapi/`; every other module
+//! forbids it. No call into PHP that can bail out (longjmp) is made outside [`ffi::guarded`], so that descriptors and
+//! memory are always released.
+#![deny(unsafe_code)]
+
+mod answer;
+mod arguments;
+mod error;
+mod exception;
+#[allow(unsafe_code, reason = "the border to the engine")]
+mod ffi;
+#[allow(unsafe_code, reason = "the border to the engine")]
+mod ffi_arguments;
+#[allow(unsafe_code, reason = "the border to the engine")]
+mod ffi_ini;
+#[allow(unsafe_code, reason = "the border to the engine")]
+mod ffi_request;
+mod function;
+mod headers;
+mod info;
+mod ini;
+mod limits;
+#[allow(
+    unsafe_code,
+    reason = "the attribute macro php_module expands to unsafe code"
+)]
+mod module;
+mod offer;
+mod open;
+mod request;
+mod sapi;
+mod session;

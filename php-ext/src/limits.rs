@@ -1,0 +1,39 @@
+//! Every bound of the extension, with its reason.
+#![forbid(unsafe_code)]
+
+use std::time::Duration;
+
+/// What the fallback holds of a file at a time: large enough that system calls do not matter, small enough that a
+/// thousand workers do not.
+pub(crate) const STREAM_BUFFER_BYTES: usize = 64 * 1024;
+
+/// Bodies below this go out in-process by default (`send_file.min_size`): a web server's send buffer takes them at once
+/// and the connection stays alive.
+pub(crate) const DEFAULT_MIN_SIZE_BYTES: u64 = 16_384;
+
+/// How long a worker waits for the manager's answer by default (`send_file.accept_timeout_ms`).
+pub(crate) const DEFAULT_ACCEPT_TIMEOUT_MS: u64 = 100;
+
+/// The longest `send_file.accept_timeout_ms`: beyond a minute it is a typing error.
+pub(crate) const MAX_ACCEPT_TIMEOUT_MS: u64 = 60_000;
+
+/// The pause before the next try while the manager's queue of connections is full.
+pub(crate) const CONNECT_RETRY_PAUSE: Duration = Duration::from_millis(2);
+
+/// The longest socket path: `sun_path` of sockaddr_un has 108 bytes, one is the final NUL.
+pub(crate) const MAX_SOCKET_PATH_BYTES: usize = 107;
+
+/// `Retry-After` of a 503: long enough for a burst to pass, short enough for a person.
+pub(crate) const RETRY_AFTER_SECS: u32 = 5;
+
+/// The answers that may lie in the socket before ours: late ones to other ids. More is not the protocol.
+pub(crate) const MAX_STRAY_ANSWERS: usize = 8;
+
+/// The descriptors looked at to find the FastCGI connection a second way. A worker has a few dozen.
+pub(crate) const LOCATOR_DESCRIPTORS: usize = 1024;
+
+/// The filters looked at in an Apache filter chain: real chains have about ten, a longer one is not a chain.
+pub(crate) const MAX_FILTERS: usize = 64;
+
+/// One line in PHP's error log per worker and this many seconds says that the manager does not take downloads.
+pub(crate) const LOG_PAUSE_SECS: i64 = 60;

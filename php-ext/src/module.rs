@@ -1,0 +1,26 @@
+//! The module entry that PHP loads.
+
+use ext_php_rs::builders::ModuleBuilder;
+use ext_php_rs::prelude::php_module;
+
+use crate::{exception, ffi_ini, function, info};
+
+/// The name of the extension, as in `extension=send_file` and `extension_loaded('send_file')`.
+const NAME: &str = "send_file";
+
+#[php_module]
+fn get_module(module: ModuleBuilder) -> ModuleBuilder {
+    module
+        .name(NAME)
+        .function(function::declaration())
+        .startup_function(start)
+        .info_function(info::print)
+}
+
+unsafe extern "C" fn start(_kind: i32, module_number: i32) -> i32 {
+    ffi_ini::register(module_number);
+    match exception::register() {
+        Ok(()) => 0,
+        Err(_) => -1,
+    }
+}
