@@ -5,7 +5,7 @@ PHP_CONFIG ?= php-config
 PHP ?= php
 PREFIX ?= /usr/local
 
-.PHONY: demo demo-apache demo-fpm test build install lint phpt test-docker packages clean
+.PHONY: demo demo-apache demo-fpm test build install lint phpt figures test-docker packages clean
 
 # Downloads 200 MB from a PHP script while its only PHP process answers pages.
 demo: STACK = cli-server
@@ -45,6 +45,12 @@ lint:
 phpt:
 	$(CARGO) build --release
 	php-tests/phpt.sh
+
+# What a handoff costs and saves on each stack, as Markdown; takes some minutes.
+figures:
+	packaging/install-packages.sh build test
+	$(CARGO) build --release --quiet
+	$(CARGO) run --release --quiet -p send-file-php-tests --bin send-file-figures
 
 # Builds the images of docker/ and downloads through each of them.
 test-docker:

@@ -7,6 +7,7 @@ use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use ext_php_rs::types::Zval;
 use send_file_response::Response;
 
 use crate::arguments::Arguments;
@@ -211,10 +212,18 @@ fn send_unavailable() -> Result<(), Error> {
     finish_fastcgi()
 }
 
-/// PHP-FPM can tell the web server that the answer is complete while the script goes on; others cannot.
+/// PHP-FPM can tell the web server that the answer is complete while the script goes on; others cannot. Nobody is left
+/// then whose absence could end the script: without this word to PHP, the next `flush()` would.
 fn finish_fastcgi() -> Result<(), Error> {
-    match ffi::call_function("fastcgi_finish_request") {
+    let mut yes = Zval::new();
+    yes.set_bool(true);
+    let finished = ffi::call_function("fastcgi_finish_request", &mut []);
+    if let Ok(Some(_)) = finished {
+        ffi::call_function("ignore_user_abort", &mut [yes])?;
+    }
+    match finished {
         Err(Error::Bailout) => Err(Error::Bailout),
+        // An exception that is pending propagates by itself.
         _ => Ok(()),
     }
 }

@@ -228,8 +228,8 @@ pub(crate) fn basedir_is_set() -> bool {
     }
 }
 
-/// Calls a PHP function without arguments if there is one of that (lower case) name.
-pub(crate) fn call_function(name: &str) -> Result<Option<i64>, Error> {
+/// Calls a PHP function if there is one of that (lower case) name. The arguments are plain values, no strings or arrays.
+pub(crate) fn call_function(name: &str, arguments: &mut [Zval]) -> Result<Option<i64>, Error> {
     let mut returned = Zval::new();
     let result = &raw mut returned;
     // SAFETY: the table holds `zend_function` pointers that live as long as the request; `result` is a valid zval.
@@ -244,8 +244,8 @@ pub(crate) fn call_function(name: &str) -> Result<Option<i64>, Error> {
             ptr::null_mut(),
             ptr::null_mut(),
             result,
-            0,
-            ptr::null_mut(),
+            arguments.len() as u32,
+            arguments.as_mut_ptr(),
             ptr::null_mut(),
         );
         true
