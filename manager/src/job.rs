@@ -217,7 +217,7 @@ impl Job {
         match self.stage {
             Stage::Cutting { reason } => return Turn::Ended(reason),
             // Everything was acknowledged; only the other side's end is missing.
-            Stage::Lingering { reason, .. } if !self.may_still_arrive() => {
+            Stage::Lingering { reason, .. } if self.unacknowledged() == 0 => {
                 return Turn::Ended(reason);
             }
             _ if stalled => return Turn::Ended(Outcome::Stalled),
@@ -395,16 +395,25 @@ impl Job {
         Ok(())
     }
 
-    /// How a broken connection ends the download: one that had taken everything is complete all the same.
+    /// How a broken connection ends the download: one that had taken the whole body is complete all the same. A Unix
+    /// socket does not tell what was left unread; a web server that closes behind the body need not read its end.
     fn broken(&self) -> Outcome {
-        match self.stage {
-            Stage::Lingering { reason, .. } if !self.may_still_arrive() => reason,
+        match (&self.stage, self.kind) {
+            (Stage::Lingering { reason, .. }, socket::Kind::Unix) => *reason,
+            (Stage::Lingering { reason, .. }, socket::Kind::Tcp)
+                if self.unacknowledged() <= self.stream.end_bytes() =>
+            {
+                *reason
+            }
             _ => Outcome::ClientGone,
         }
     }
 
     fn linger(&mut self, reason: Outcome, inbound_before: u64) -> Turn {
-        let over = self.input_ended && !self.may_still_arrive();
+        if self.input_ended && socket::is_broken(self.connection()) {
+            return Turn::Ended(self.broken());
+        }
+        let over = self.input_ended && self.unacknowledged() == 0;
         if over || self.inbound_bytes - inbound_before > LINGER_MAX_BYTES {
             return Turn::Ended(reason);
         }
@@ -415,9 +424,10 @@ impl Job {
         }
     }
 
-    /// Whether bytes are on their way that the other side has not acknowledged. On TCP one may be our own end.
-    fn may_still_arrive(&self) -> bool {
-        socket::unacknowledged(self.connection()) > u64::from(self.kind == socket::Kind::Tcp)
+    /// What the other side has not acknowledged, our own end not counted, which is one on TCP.
+    fn unacknowledged(&self) -> u64 {
+        let own_end = u64::from(self.kind == socket::Kind::Tcp);
+        socket::unacknowledged(self.connection()).saturating_sub(own_end)
     }
 
     fn note_progress(&mut self, now: Instant) {

@@ -97,17 +97,19 @@ impl Records {
             // behind the end makes it give the connection up. Apache must not get one.
             template.extend(record(fcgi::STDOUT, 0));
         }
-        let end_bytes = template.len() as u64 - END;
-        (
-            Records {
-                body_bytes,
-                end_bytes,
-                at: 0,
-                filled: 0,
-                cut: None,
-            },
-            template,
-        )
+        let records = Records {
+            body_bytes,
+            end_bytes: template.len() as u64 - END,
+            at: 0,
+            filled: 0,
+            cut: None,
+        };
+        (records, template)
+    }
+
+    /// How many bytes come behind the body: a web server that knows the length may close without reading them.
+    pub fn end_bytes(&self) -> u64 {
+        self.end_bytes
     }
 
     /// What to do next, when so much of the body has left.

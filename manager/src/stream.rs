@@ -156,6 +156,11 @@ impl Stream {
         self.source.body_bytes()
     }
 
+    /// How many of the last bytes the other side may leave unread although it has the whole body.
+    pub fn end_bytes(&self) -> u64 {
+        self.records.as_ref().map_or(0, Records::end_bytes)
+    }
+
     /// The offset in the file of the next byte of the body.
     pub fn file_offset(&self) -> u64 {
         self.source.file_offset()

@@ -7,7 +7,9 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
-use nix::sys::socket::sockopt::{AcceptConn, Linger, PeerCredentials, SockType as SockTypeOption};
+use nix::sys::socket::sockopt::{
+    AcceptConn, Linger, PeerCredentials, SockType as SockTypeOption, SocketError,
+};
 use nix::sys::socket::{
     AddressFamily, MsgFlags, SockFlag, SockType, SockaddrLike, SockaddrStorage, accept4,
     getpeername, getsockopt, recv, setsockopt,
@@ -109,6 +111,11 @@ pub fn unacknowledged(connection: BorrowedFd) -> u64 {
         Ok(_) => u64::try_from(queued).unwrap_or(0),
         Err(_) => 0,
     }
+}
+
+/// Whether the connection was broken by the other side: a reset that came behind its orderly end is seen in no read.
+pub fn is_broken(connection: BorrowedFd) -> bool {
+    getsockopt(&connection, SocketError).is_ok_and(|error| error != 0)
 }
 
 /// Makes the coming close a visible break: TCP sends RST instead of FIN.

@@ -13,11 +13,16 @@ use std::time::{Duration, Instant};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::Signal;
 use send_file_manager::limits::LINGER_TIMEOUT;
+use send_file_manager::sink::RECORD_BYTES;
 use send_file_wire::{Answer, Commit, FastCgi, Framing, OfferId, Part, Reason, ServerKind};
 
 use rig::{Manager, Worker, connection, file_with, pattern, read_records, read_to_end, span};
 
 const MEGABYTE: u64 = 1 << 20;
+
+/// More than a client's receive window, less than that and what the manager lets the kernel queue: such a body leaves the
+/// manager at once and the client when it reads.
+const IN_KERNEL_BYTES: u64 = 160_000;
 
 fn fastcgi(server: ServerKind) -> Framing {
     Framing::FastCgi(FastCgi {
@@ -358,6 +363,46 @@ fn a_client_that_leaves_ends_its_download_and_nothing_stays() {
 }
 
 #[test]
+fn a_client_that_resets_behind_its_own_end_is_noticed_at_once() {
+    let manager = Manager::start(&[]);
+    let (mut client, server) = connection();
+    let file = file_with(&pattern(0, IN_KERNEL_BYTES));
+    client.shutdown(Shutdown::Write).unwrap();
+    manager.hand_over(&server, &file, Framing::Raw, &[span(0, IN_KERNEL_BYTES)]);
+    drop(server);
+    client.read_exact(&mut [0; 1000]).unwrap();
+    drop(client);
+    assert_eq!(
+        manager.wait_for_log("download ended")["outcome"],
+        "client gone"
+    );
+}
+
+#[test]
+fn a_web_server_that_closes_behind_the_body_without_reading_the_end_has_the_whole_response() {
+    let file = file_with(&pattern(0, MEGABYTE));
+    let body_and_headers = MEGABYTE + MEGABYTE.div_ceil(RECORD_BYTES) * 8;
+    let outcome = |mut web_server: Box<dyn Read>, worker_end: &dyn AsFd| {
+        let manager = Manager::start(&[]);
+        manager.hand_over(
+            &worker_end.as_fd(),
+            &file,
+            fastcgi(ServerKind::Nginx),
+            &[span(0, MEGABYTE)],
+        );
+        web_server
+            .read_exact(&mut vec![0; body_and_headers as usize])
+            .unwrap();
+        drop(web_server);
+        manager.wait_for_log("download ended")["outcome"].clone()
+    };
+    let (web_server, worker_end) = UnixStream::pair().unwrap();
+    assert_eq!(outcome(Box::new(web_server), &worker_end), "complete");
+    let (web_server, worker_end) = connection();
+    assert_eq!(outcome(Box::new(web_server), &worker_end), "complete");
+}
+
+#[test]
 fn a_client_that_takes_nothing_is_broken_off_after_the_stall_timeout() {
     let manager = Manager::start(&["--stall-timeout", "0.5"]);
     let (mut client, server) = connection();
@@ -393,17 +438,15 @@ fn a_slow_client_is_not_taken_for_a_stalled_one() {
 
 #[test]
 fn a_client_that_takes_its_time_over_bytes_already_in_the_kernel_is_waited_for() {
-    /// More than the client's receive window, less than that and what the manager lets the kernel queue.
-    const BODY_BYTES: u64 = 160_000;
     let manager = Manager::start(&[]);
     let (mut client, server) = connection();
-    let file = file_with(&pattern(0, BODY_BYTES));
-    manager.hand_over(&server, &file, Framing::Raw, &[span(0, BODY_BYTES)]);
+    let file = file_with(&pattern(0, IN_KERNEL_BYTES));
+    manager.hand_over(&server, &file, Framing::Raw, &[span(0, IN_KERNEL_BYTES)]);
     drop(server);
     // This client's pace: longer than a connection lingers on which everything was acknowledged.
     std::thread::sleep(LINGER_TIMEOUT + Duration::from_millis(500));
     assert!(!manager.has_logged("download ended"));
-    assert!(read_to_end(&mut client).unwrap() == pattern(0, BODY_BYTES));
+    assert!(read_to_end(&mut client).unwrap() == pattern(0, IN_KERNEL_BYTES));
     drop(client);
     assert_eq!(
         manager.wait_for_log("download ended")["outcome"],
