@@ -1,0 +1,3 @@
+<?php
+// A page without any file.
+echo 'page of ', PHP_SAPI;

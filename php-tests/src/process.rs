@@ -1,0 +1,253 @@
+//! Programs that the harness starts: each in its own process group, killed with the group when dropped.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::{Pid, User};
+
+use crate::limits::{LOG_TAIL_BYTES, PATIENCE, POLL};
+use crate::run::Run;
+
+/// A running program and its descendants.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    log: PathBuf,
+    ended: bool,
+}
+
+impl Process {
+    /// Starts a program with stdout and stderr appended to `log`, under another account where one is given.
+    ///
+    /// # Errors
+    /// Names the program.
+    pub fn start(
+        mut command: Command,
+        log: &Path,
+        account: Option<&User>,
+    ) -> anyhow::Result<Process> {
+        let out = File::options().append(true).create(true).open(log)?;
+        if let Some(account) = account {
+            command.uid(account.uid.as_raw()).gid(account.gid.as_raw());
+        }
+        command
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(out.try_clone()?)
+            .stderr(out);
+        let child = command
+            .spawn()
+            .with_context(|| format!("starting {:?}", command.get_program()))?;
+        let process = Process {
+            child,
+            log: log.to_owned(),
+            ended: false,
+        };
+        Run::current().watch(process.group());
+        Ok(process)
+    }
+
+    /// The process group, whose number is the first process's.
+    pub fn group(&self) -> Pid {
+        Pid::from_raw(self.child.id() as i32)
+    }
+
+    /// Waits until `ready` says so.
+    ///
+    /// # Errors
+    /// The end of the program's log where it ended instead, or took too long.
+    pub fn wait_until_ready(&mut self, ready: impl FnMut() -> bool) -> anyhow::Result<()> {
+        let mut ready = ready;
+        let deadline = Instant::now() + PATIENCE;
+        while !ready() {
+            if let Some(status) = self.child.try_wait()? {
+                bail!("ended at its start ({status}):\n{}", tail(&self.log));
+            }
+            if Instant::now() > deadline {
+                bail!("not ready in time:\n{}", tail(&self.log));
+            }
+            std::thread::sleep(POLL);
+        }
+        Ok(())
+    }
+
+    /// Signals the whole group.
+    ///
+    /// # Errors
+    /// Those of kill(2).
+    pub fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        killpg(self.group(), signal).with_context(|| format!("sending {signal}"))
+    }
+
+    /// Signals the first process alone.
+    ///
+    /// # Errors
+    /// Those of kill(2).
+    pub fn signal_first(&self, signal: Signal) -> anyhow::Result<()> {
+        nix::sys::signal::kill(self.group(), signal).with_context(|| format!("sending {signal}"))
+    }
+
+    /// Waits for the program to end by itself.
+    ///
+    /// # Errors
+    /// Where it does not in time.
+    pub fn wait_for_end(&mut self) -> anyhow::Result<ExitStatus> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status);
+            }
+            if Instant::now() > deadline {
+                bail!("still running after {PATIENCE:?}:\n{}", tail(&self.log));
+            }
+            std::thread::sleep(POLL);
+        }
+    }
+
+    /// Asks the program to end, so that it ends its own children, and kills what is left a moment later.
+    pub fn stop(&mut self) {
+        const GRACE: Duration = Duration::from_secs(2);
+        let deadline = Instant::now() + GRACE;
+        let asked = !self.ended && self.signal_first(Signal::SIGTERM).is_ok();
+        while asked && Instant::now() < deadline && matches!(self.child.try_wait(), Ok(None)) {
+            std::thread::sleep(POLL);
+        }
+        self.kill();
+    }
+
+    /// Kills the whole group and waits until every process of it is gone.
+    pub fn kill(&mut self) {
+        if self.ended {
+            return;
+        }
+        self.ended = true;
+        let group = self.group();
+        // Before the wait: the number is this group's as long as the first process is not reaped.
+        let _ = killpg(group, Signal::SIGKILL);
+        let _ = self.child.wait();
+        let deadline = Instant::now() + PATIENCE;
+        while !members(group).is_empty() && Instant::now() < deadline {
+            let _ = killpg(group, Signal::SIGKILL);
+            std::thread::sleep(POLL);
+        }
+        Run::current().forget(group);
+    }
+
+    /// The open descriptors of every process of the group.
+    pub fn descriptors(&self) -> BTreeMap<i32, usize> {
+        members(self.group())
+            .into_iter()
+            .filter_map(|pid| Some((pid, descriptor_count(pid)?)))
+            .collect()
+    }
+
+    /// The physical memory of the group, in bytes.
+    pub fn resident_bytes(&self) -> u64 {
+        let pages = |pid: &i32| -> Option<u64> {
+            let statm = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
+            statm.split(' ').nth(1)?.parse().ok()
+        };
+        members(self.group()).iter().filter_map(pages).sum::<u64>() * 4096
+    }
+
+    /// Where its output goes.
+    pub fn log(&self) -> &Path {
+        &self.log
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// The processes of a group, without those that have ended and are not reaped.
+pub fn members(group: Pid) -> Vec<i32> {
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let in_group = |pid: &i32| {
+        let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else {
+            return false;
+        };
+        // The name in parentheses may hold anything; behind it: state, parent, group.
+        let mut fields = stat.rsplit(')').next().unwrap_or("").split_whitespace();
+        let state = fields.next();
+        state.is_some_and(|state| state != "Z") && fields.nth(1) == Some(&group.to_string())
+    };
+    entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(in_group)
+        .collect()
+}
+
+fn descriptor_count(pid: i32) -> Option<usize> {
+    Some(fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count())
+}
+
+/// Whether something accepts connections there.
+pub fn answers(address: SocketAddr) -> bool {
+    TcpStream::connect(address).is_ok()
+}
+
+/// Whether a web server answers there; a socket that listens is not enough, as Apache listens before it reads all of its
+/// configuration.
+pub fn speaks_http(address: SocketAddr) -> bool {
+    let ask = || -> std::io::Result<[u8; 5]> {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(b"HEAD /page.php HTTP/1.0\r\n\r\n")?;
+        let mut start = [0; 5];
+        stream.read_exact(&mut start)?;
+        Ok(start)
+    };
+    ask().is_ok_and(|start| &start == b"HTTP/")
+}
+
+/// An address on 127.0.0.1 with nobody on it, outside the range that the kernel gives to outgoing connections.
+///
+/// # Errors
+/// Where there is none.
+pub fn free_address() -> anyhow::Result<SocketAddr> {
+    const FIRST: u16 = 20_000;
+    const COUNT: u16 = 12_000;
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Runs side by side start at different places.
+    let start = (std::process::id() % 120) as u16 * 100;
+    for _ in 0..COUNT {
+        let offset = (start + NEXT.fetch_add(1, Ordering::Relaxed)) % COUNT;
+        let address = SocketAddr::from(([127, 0, 0, 1], FIRST + offset));
+        if TcpListener::bind(address).is_ok() {
+            return Ok(address);
+        }
+    }
+    bail!("no free port between {FIRST} and {}", FIRST + COUNT)
+}
+
+/// The end of a log, for a failure's message.
+pub fn tail(log: &Path) -> String {
+    let read = || -> std::io::Result<Vec<u8>> {
+        let mut file = File::open(log)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(LOG_TAIL_BYTES)))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    match read() {
+        Ok(bytes) if bytes.is_empty() => "(empty)".into(),
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(error) => format!("({error})"),
+    }
+}

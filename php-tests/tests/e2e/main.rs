@@ -1,0 +1,143 @@
+//! send_file on real web servers: one body per case, on every stack, with the manager and without.
+//!
+//! `answers`: what a client sees. `server_features`: TLS, HTTP/2, filters. `manager_trouble`: the manager stopped,
+//! killed, frozen, full. `load`: many clients, slow clients, many requests.
+
+mod answers;
+mod load;
+mod manager_trouble;
+mod server_features;
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use send_file_php_tests::case::Case;
+use send_file_php_tests::stack::{Kind, Options, Stack};
+
+/// A case that any stack can run, shared with others.
+type Body = fn(&Case) -> anyhow::Result<()>;
+
+/// A case that starts stacks of its own.
+type OwnBody = fn(Kind) -> anyhow::Result<()>;
+
+/// Names functions by their own names.
+#[macro_export]
+macro_rules! named {
+    ($($case:ident),* $(,)?) => { &[$((stringify!($case), $case)),*] };
+}
+
+/// Cases of options that send_file() refuses so far; `--include-ignored` runs them.
+const NOT_YET: &[&str] = &[
+    "a_window_of_the_file_is_sent_as_if_it_were_all",
+    "a_file_deleted_after_sending_arrives_whole",
+];
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let stacks = Arc::new(SharedStacks::default());
+    let trials = trials(&stacks);
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    stacks.stop();
+    conclusion.exit_code()
+}
+
+fn trials(stacks: &Arc<SharedStacks>) -> Vec<Trial> {
+    let mut trials = Vec::new();
+    for kind in Kind::ALL {
+        for manager in [true, false] {
+            let shared = answers::CASES.iter().chain(server_features::cases(kind));
+            trials.extend(shared.map(|(name, body)| stacks.trial(kind, manager, name, *body)));
+        }
+        trials.extend(
+            manager_trouble::CASES
+                .iter()
+                .map(|(name, body)| own(kind, name, *body)),
+        );
+        trials.extend(
+            load::CASES
+                .iter()
+                .map(|(name, body)| alone(kind, name, *body)),
+        );
+    }
+    trials
+}
+
+/// Trials that measure or need the whole machine run while no other does.
+static ALONE: RwLock<()> = RwLock::new(());
+
+/// A trial with stacks of its own, which it may disturb.
+fn own(kind: Kind, name: &str, body: OwnBody) -> Trial {
+    Trial::test(format!("{}/manager/{name}", kind.name()), move || {
+        let _others_may_run = ALONE.read().unwrap_or_else(PoisonError::into_inner);
+        body(kind).map_err(failed)
+    })
+}
+
+/// The same, with the machine to itself.
+fn alone(kind: Kind, name: &str, body: OwnBody) -> Trial {
+    Trial::test(format!("{}/manager/{name}", kind.name()), move || {
+        let _alone = ALONE.write().unwrap_or_else(PoisonError::into_inner);
+        body(kind).map_err(failed)
+    })
+}
+
+/// Runs a body on a stack of its own; a failure shows the stack's logs.
+fn on_a_new_stack(
+    kind: Kind,
+    options: &Options,
+    body: impl FnOnce(&mut Stack) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let mut stack = Stack::start(kind, options)?;
+    body(&mut stack).map_err(|error| anyhow::anyhow!("{error:#}\n{}", stack.log_tails()))
+}
+
+fn failed(error: anyhow::Error) -> Failed {
+    Failed::from(format!("{error:#}"))
+}
+
+/// A stack that is started by the first who asks for it, or the reason why it cannot be.
+type Slot = Arc<OnceLock<Result<Stack, String>>>;
+
+/// Stacks that many trials use, each started by the first.
+#[derive(Default)]
+struct SharedStacks {
+    started: Mutex<BTreeMap<(Kind, bool), Slot>>,
+}
+
+impl SharedStacks {
+    fn trial(self: &Arc<Self>, kind: Kind, manager: bool, name: &str, body: Body) -> Trial {
+        let stacks = Arc::clone(self);
+        let presence = if manager { "manager" } else { "no_manager" };
+        Trial::test(format!("{}/{presence}/{name}", kind.name()), move || {
+            let _others_may_run = ALONE.read().unwrap_or_else(PoisonError::into_inner);
+            let slot = stacks.slot(kind, manager);
+            let stack = slot.get_or_init(|| start(kind, manager)).as_ref()?;
+            body(&Case::on(stack))
+                .map_err(|error| Failed::from(format!("{error:#}\n{}", stack.log_tails())))
+        })
+        .with_ignored_flag(NOT_YET.contains(&name))
+    }
+
+    fn slot(&self, kind: Kind, manager: bool) -> Slot {
+        let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(started.entry((kind, manager)).or_default())
+    }
+
+    fn stop(&self) {
+        self.started
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+}
+
+fn start(kind: Kind, manager: bool) -> Result<Stack, String> {
+    let options = if manager {
+        Options::with_manager()
+    } else {
+        Options::without_manager()
+    };
+    Stack::start(kind, &options).map_err(|error| format!("{error:#}"))
+}

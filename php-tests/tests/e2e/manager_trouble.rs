@@ -1,0 +1,218 @@
+//! The manager stopped, killed, started anew, frozen, full; clients that go away: whoever is still there gets the right
+//! bytes, and nothing stays behind.
+
+use anyhow::{Context, ensure};
+use nix::sys::signal::Signal;
+use send_file_php_tests::case::{Answer, Case, Tagged};
+use send_file_php_tests::client::{Connection, Head};
+use send_file_php_tests::files::Sample;
+use send_file_php_tests::stack::{Kind, Options, Stack};
+
+use crate::{OwnBody, named, on_a_new_stack};
+
+pub(crate) const CASES: &[(&str, OwnBody)] = named![
+    a_client_that_resets_or_closes_under_way_leaves_nothing_behind,
+    a_manager_told_to_stop_finishes_the_running_download,
+    a_killed_manager_is_replaced_by_streaming,
+    a_manager_started_anew_takes_downloads_again,
+    a_frozen_manager_is_replaced_by_streaming,
+    a_full_manager_means_503_with_a_time_to_come_back,
+    a_full_manager_means_streaming_where_configured,
+    no_manager_means_503_where_configured,
+];
+
+/// A download under way whose client has stopped reading.
+struct Held {
+    request: Tagged,
+    connection: Connection,
+    head: Head,
+    some: Vec<u8>,
+}
+
+impl Held {
+    fn begin(case: &Case, sample: &Sample) -> anyhow::Result<Held> {
+        let request = case.get_file(sample);
+        let mut connection = Connection::open_slow(case.stack.address)?;
+        connection.send(&request.request.bytes())?;
+        let head = connection.read_head()?;
+        let some = connection.read_some(100_000)?;
+        Ok(Held {
+            request,
+            connection,
+            head,
+            some,
+        })
+    }
+
+    fn finish(mut self) -> anyhow::Result<Answer> {
+        let response = self
+            .connection
+            .read_rest(self.head, &self.some, &mut |_| {})?;
+        Ok(self.request.answered(response))
+    }
+}
+
+fn handed_off(case: &Case) -> anyhow::Result<()> {
+    let answer = case.ask(&case.get_file(&case.files.medium))?;
+    answer.is_the_file(&case.files.medium)?;
+    case.was_handed_off(&answer)
+}
+
+/// The file comes right although the manager has no part in it.
+fn streamed(stack: &Stack) -> anyhow::Result<String> {
+    let case = Case::on(stack);
+    for sample in [&case.files.medium, &case.files.page, &case.files.small] {
+        let answer = case.ask(&case.get_file(sample))?;
+        answer.is_the_file(sample)?;
+    }
+    let answer = case.ask(&case.get_file(&case.files.medium))?;
+    answer.is_the_file(&case.files.medium)?;
+    Ok(answer.tag)
+}
+
+fn a_client_that_resets_or_closes_under_way_leaves_nothing_behind(
+    kind: Kind,
+) -> anyhow::Result<()> {
+    on_a_new_stack(kind, &Options::with_manager(), |stack| {
+        let case = Case::on(stack);
+        handed_off(&case)?;
+        let manager = stack.manager();
+        let base = manager.idle_descriptor_count();
+        for reset in [true, false] {
+            let held: Vec<Held> = (0..10)
+                .map(|_| Held::begin(&case, &case.files.big))
+                .collect::<anyhow::Result<_>>()?;
+            ensure!(
+                manager.descriptor_count() > base,
+                "ten downloads use no descriptors"
+            );
+            for held in held {
+                let tag = held.request.tag.clone();
+                if reset {
+                    held.connection.abort()?;
+                } else {
+                    drop(held.connection);
+                }
+                let job = manager.wait_for_job(&tag)?;
+                ensure!(job.bytes < job.of, "the client is gone, but {}", job.line);
+            }
+            manager.wait_for_descriptor_count(base)?;
+        }
+        handed_off(&case)
+    })
+}
+
+fn a_manager_told_to_stop_finishes_the_running_download(kind: Kind) -> anyhow::Result<()> {
+    on_a_new_stack(kind, &Options::with_manager(), |stack| {
+        let case = Case::on(stack);
+        let held = Held::begin(&case, &case.files.big)?;
+        case.stack.manager().terminate()?;
+        streamed(case.stack)?;
+        let answer = held.finish()?;
+        answer.is_the_file(&case.files.big)?;
+        case.was_handed_off(&answer)?;
+        let status = stack.manager_mut().wait_for_end()?;
+        ensure!(status.success(), "the manager ended with {status}");
+        streamed(stack).map(drop)
+    })
+}
+
+fn a_killed_manager_is_replaced_by_streaming(kind: Kind) -> anyhow::Result<()> {
+    on_a_new_stack(kind, &Options::with_manager(), |stack| {
+        let case = Case::on(stack);
+        handed_off(&case)?;
+        let held = Held::begin(&case, &case.files.big)?;
+        stack.manager_mut().kill();
+        streamed(stack)?;
+        drop(held);
+        Case::on(stack).page().map(drop)
+    })
+}
+
+fn a_manager_started_anew_takes_downloads_again(kind: Kind) -> anyhow::Result<()> {
+    on_a_new_stack(kind, &Options::with_manager(), |stack| {
+        handed_off(&Case::on(stack))?;
+        stack.manager_mut().kill();
+        streamed(stack)?;
+        stack.manager_mut().restart()?;
+        handed_off(&Case::on(stack))
+    })
+}
+
+fn a_frozen_manager_is_replaced_by_streaming(kind: Kind) -> anyhow::Result<()> {
+    let options = Options::with_manager().ini("send_file.accept_timeout_ms=100");
+    on_a_new_stack(kind, &options, |stack| {
+        let case = Case::on(stack);
+        handed_off(&case)?;
+        let manager = stack.manager();
+        let base = manager.idle_descriptor_count();
+        let held = Held::begin(&case, &case.files.big)?;
+        manager.process().signal(Signal::SIGSTOP)?;
+        let tag = streamed(stack)?;
+        manager.process().signal(Signal::SIGCONT)?;
+        let answer = held.finish()?;
+        answer.is_the_file(&case.files.big)?;
+        case.was_handed_off(&answer)?;
+        handed_off(&case)?;
+        manager.wait_for_descriptor_count(base)?;
+        ensure!(
+            manager.jobs_with(&tag).is_empty(),
+            "the thawed manager sent what was streamed already"
+        );
+        Ok(())
+    })
+}
+
+fn a_full_manager_means_503_with_a_time_to_come_back(kind: Kind) -> anyhow::Result<()> {
+    let options = Options::with_manager_flags(&["--max-jobs", "1"]).ini("send_file.on_busy=error");
+    on_a_new_stack(kind, &options, |stack| {
+        let case = Case::on(stack);
+        let held = Held::begin(&case, &case.files.big)?;
+        let busy = case.ask(&case.get_file(&case.files.medium))?;
+        busy.has_status(503)?;
+        busy.is_whole()?;
+        let seconds = busy.header("Retry-After")?;
+        seconds
+            .parse::<u32>()
+            .with_context(|| format!("Retry-After: {seconds}"))?;
+        for header in ["ETag", "Last-Modified", "Accept-Ranges", "Content-Range"] {
+            busy.has_no_header(header)?;
+        }
+        let small = case.ask(&case.get_file(&case.files.small))?;
+        small.is_the_file(&case.files.small)?;
+        let answer = held.finish()?;
+        answer.is_the_file(&case.files.big)?;
+        case.was_handed_off(&answer)?;
+        handed_off(&case)
+    })
+}
+
+fn a_full_manager_means_streaming_where_configured(kind: Kind) -> anyhow::Result<()> {
+    let options = Options::with_manager_flags(&["--max-jobs", "1"]).ini("send_file.on_busy=stream");
+    on_a_new_stack(kind, &options, |stack| {
+        let case = Case::on(stack);
+        let held = Held::begin(&case, &case.files.big)?;
+        let tag = streamed(stack)?;
+        let answer = held.finish()?;
+        answer.is_the_file(&case.files.big)?;
+        case.was_handed_off(&answer)?;
+        handed_off(&case)?;
+        ensure!(
+            stack.manager().jobs_with(&tag).is_empty(),
+            "the full manager took another job"
+        );
+        Ok(())
+    })
+}
+
+fn no_manager_means_503_where_configured(kind: Kind) -> anyhow::Result<()> {
+    let options = Options::without_manager().ini("send_file.fallback=error");
+    on_a_new_stack(kind, &options, |stack| {
+        let case = Case::on(stack);
+        let refused = case.ask(&case.get_file(&case.files.medium))?;
+        refused.has_status(503)?;
+        refused.is_whole()?;
+        let small = case.ask(&case.get_file(&case.files.small))?;
+        small.is_the_file(&case.files.small)
+    })
+}

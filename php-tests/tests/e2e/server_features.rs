@@ -1,0 +1,195 @@
+//! What web servers put between PHP and the client: TLS, HTTP/2, filters, includes.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::process::Command;
+
+use anyhow::{Context, ensure};
+use send_file_php_tests::case::Case;
+use send_file_php_tests::files::{Sample, hex};
+use send_file_php_tests::run::Run;
+use send_file_php_tests::stack::Kind;
+use sha2::{Digest, Sha256};
+
+use crate::{Body, named};
+
+pub(crate) fn cases(kind: Kind) -> &'static [(&'static str, Body)] {
+    match kind {
+        Kind::ApacheModPhp => named![
+            a_file_through_tls_is_streamed_in_process,
+            a_file_through_mod_deflate_arrives_right,
+            a_file_through_mod_ratelimit_is_streamed_in_process,
+            a_file_included_in_a_page_is_streamed_in_process,
+        ],
+        Kind::NginxFpmUnix | Kind::NginxFpmTcp => named![
+            a_file_through_tls_is_handed_off,
+            a_file_through_tls_and_http2_is_handed_off,
+        ],
+        Kind::ApacheProxyFcgi => named![a_file_through_http2_is_handed_off],
+        Kind::LighttpdCgi | Kind::CliServer => named![],
+    }
+}
+
+fn a_file_through_tls_is_streamed_in_process(case: &Case) -> anyhow::Result<()> {
+    let tag = arrives(
+        case,
+        "https",
+        tls(case)?,
+        "",
+        &["--http1.1"],
+        "1.1",
+        &case.files.medium,
+    )?;
+    no_job(case, &tag)
+}
+
+fn a_file_through_tls_is_handed_off(case: &Case) -> anyhow::Result<()> {
+    let tag = arrives(
+        case,
+        "https",
+        tls(case)?,
+        "",
+        &["--http1.1"],
+        "1.1",
+        &case.files.big,
+    )?;
+    job(case, &tag, &case.files.big)
+}
+
+fn a_file_through_tls_and_http2_is_handed_off(case: &Case) -> anyhow::Result<()> {
+    let tag = arrives(
+        case,
+        "https",
+        tls(case)?,
+        "",
+        &["--http2"],
+        "2",
+        &case.files.big,
+    )?;
+    job(case, &tag, &case.files.big)
+}
+
+fn a_file_through_http2_is_handed_off(case: &Case) -> anyhow::Result<()> {
+    let tag = arrives(
+        case,
+        "http",
+        case.stack.address,
+        "",
+        &["--http2-prior-knowledge"],
+        "2",
+        &case.files.big,
+    )?;
+    job(case, &tag, &case.files.big)
+}
+
+/// Whether it is deflated or mod_deflate was told to leave it: the client ends up with the file.
+fn a_file_through_mod_deflate_arrives_right(case: &Case) -> anyhow::Result<()> {
+    arrives(
+        case,
+        "http",
+        case.stack.address,
+        "deflated/",
+        &["--compressed"],
+        "1.1",
+        &case.files.medium,
+    )?;
+    Ok(())
+}
+
+fn a_file_through_mod_ratelimit_is_streamed_in_process(case: &Case) -> anyhow::Result<()> {
+    let tag = arrives(
+        case,
+        "http",
+        case.stack.address,
+        "limited/",
+        &[],
+        "1.1",
+        &case.files.medium,
+    )?;
+    no_job(case, &tag)
+}
+
+fn a_file_included_in_a_page_is_streamed_in_process(case: &Case) -> anyhow::Result<()> {
+    let page = &case.files.page;
+    let answer = case.ask(&case.get("included.shtml", &format!("file={}", page.name)))?;
+    answer.has_status(200)?;
+    let mut expected = b"before".to_vec();
+    expected.extend(page.bytes(0, page.len)?);
+    expected.extend(b"after\n");
+    answer.has_body(&expected)?;
+    case.was_not_handed_off(&answer)
+}
+
+fn tls(case: &Case) -> anyhow::Result<SocketAddr> {
+    case.stack.tls.context("a stack with TLS")
+}
+
+/// Downloads with curl, checks the bytes and the HTTP version; returns the tag.
+fn arrives(
+    case: &Case,
+    scheme: &str,
+    address: SocketAddr,
+    folder: &str,
+    flags: &[&str],
+    version: &str,
+    sample: &Sample,
+) -> anyhow::Result<String> {
+    let tag = case.get("", "").tag;
+    let body = Run::current().dir().join(format!("{tag}.body"));
+    let url = format!(
+        "{scheme}://{address}/{folder}send.php?file={}&tag={tag}",
+        sample.name
+    );
+    let output = Command::new("curl")
+        .args(["--silent", "--show-error", "--insecure", "--max-time", "60"])
+        .args(["--write-out", "%{http_code} %{http_version}", "--output"])
+        .arg(&body)
+        .args(flags)
+        .arg(&url)
+        .output()
+        .context("running curl")?;
+    let written = String::from_utf8_lossy(&output.stdout);
+    let expected = format!("200 {version}");
+    ensure!(
+        output.status.success() && written == expected,
+        "curl {url}: {written:?} where {expected:?} was expected\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let bytes = fs::read(&body)?;
+    fs::remove_file(&body)?;
+    ensure!(
+        bytes.len() as u64 == sample.len,
+        "{} bytes where {} were expected",
+        bytes.len(),
+        sample.len
+    );
+    let sha: [u8; 32] = Sha256::digest(&bytes).into();
+    ensure!(
+        sha == sample.sha(),
+        "the SHA-256 is {} where {} was expected",
+        hex(&sha),
+        hex(&sample.sha())
+    );
+    Ok(tag)
+}
+
+fn job(case: &Case, tag: &str, sample: &Sample) -> anyhow::Result<()> {
+    if case.has_manager() {
+        case.job_is_whole(tag, sample.len)?;
+    }
+    Ok(())
+}
+
+fn no_job(case: &Case, tag: &str) -> anyhow::Result<()> {
+    let Some(manager) = &case.stack.manager else {
+        return Ok(());
+    };
+    let later = case.ask(&case.get_file(&case.files.page))?;
+    case.was_handed_off(&later)?;
+    let jobs = manager.jobs_with(tag);
+    ensure!(
+        jobs.is_empty(),
+        "it should not have been handed off, but was: {jobs:?}"
+    );
+    Ok(())
+}
