@@ -342,7 +342,7 @@ impl Job {
                 Ok(None)
             }
             Err(Errno::EPIPE | Errno::ECONNRESET | Errno::ETIMEDOUT | Errno::ENOTCONN) => {
-                Err(Outcome::ClientGone)
+                Err(self.broken())
             }
             Err(Errno::EINVAL | Errno::ENOSYS) if from == From::File && self.staging.is_none() => {
                 let staging =
@@ -395,17 +395,20 @@ impl Job {
         Ok(())
     }
 
-    /// How a broken connection ends the download: one that had taken the whole body is complete all the same. A Unix
-    /// socket does not tell what was left unread; a web server that closes behind the body need not read its end.
+    /// How a broken connection ends the download. One whose whole body was taken is complete all the same: a web server
+    /// that knows the length may close without reading FastCGI's end, or before it is sent. A Unix socket does not tell
+    /// what was left unread.
     fn broken(&self) -> Outcome {
-        match (&self.stage, self.kind) {
-            (Stage::Lingering { reason, .. }, socket::Kind::Unix) => *reason,
-            (Stage::Lingering { reason, .. }, socket::Kind::Tcp)
-                if self.unacknowledged() <= self.stream.end_bytes() =>
-            {
-                *reason
-            }
-            _ => Outcome::ClientGone,
+        let body_left = self.stream.body_sent() == self.stream.body_bytes();
+        let body_taken = match self.kind {
+            socket::Kind::Unix => body_left,
+            socket::Kind::Tcp => body_left && self.unacknowledged() <= self.stream.end_bytes(),
+        };
+        match self.stage {
+            Stage::Sending if body_taken => Outcome::Complete,
+            Stage::Lingering { reason, .. } if body_taken || reason != Outcome::Complete => reason,
+            Stage::Cutting { reason } => reason,
+            Stage::Sending | Stage::Lingering { .. } => Outcome::ClientGone,
         }
     }
 
