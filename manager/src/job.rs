@@ -395,15 +395,12 @@ impl Job {
         Ok(())
     }
 
-    /// How a broken connection ends the download. One whose whole body was taken is complete all the same: a web server
-    /// that knows the length may close without reading FastCGI's end, or before it is sent. A Unix socket does not tell
-    /// what was left unread.
+    /// How a broken connection ends the download. One whose whole body was taken is complete all the same. A client must
+    /// have acknowledged it; a web server that knows the length may close without reading FastCGI's end, or before it
+    /// is sent, and then nothing tells what else it left unread.
     fn broken(&self) -> Outcome {
         let body_left = self.stream.body_sent() == self.stream.body_bytes();
-        let body_taken = match self.kind {
-            socket::Kind::Unix => body_left,
-            socket::Kind::Tcp => body_left && self.unacknowledged() <= self.stream.end_bytes(),
-        };
+        let body_taken = body_left && (self.stream.is_framed() || self.unacknowledged() == 0);
         match self.stage {
             Stage::Sending if body_taken => Outcome::Complete,
             Stage::Lingering { reason, .. } if body_taken || reason != Outcome::Complete => reason,

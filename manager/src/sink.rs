@@ -107,11 +107,6 @@ impl Records {
         (records, template)
     }
 
-    /// How many bytes come behind the body: a web server that knows the length may close without reading them.
-    pub fn end_bytes(&self) -> u64 {
-        self.end_bytes
-    }
-
     /// What to do next, when so much of the body has left.
     pub fn next(&self, body_sent: u64) -> FrameStep {
         let done = body_sent + self.filled;

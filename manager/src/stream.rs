@@ -156,9 +156,9 @@ impl Stream {
         self.source.body_bytes()
     }
 
-    /// How many of the last bytes the other side may leave unread although it has the whole body.
-    pub fn end_bytes(&self) -> u64 {
-        self.records.as_ref().map_or(0, Records::end_bytes)
+    /// Whether it is spoken to a web server, not to the client itself.
+    pub fn is_framed(&self) -> bool {
+        self.records.is_some()
     }
 
     /// The offset in the file of the next byte of the body.

@@ -16,7 +16,10 @@ use send_file_manager::limits::LINGER_TIMEOUT;
 use send_file_manager::sink::RECORD_BYTES;
 use send_file_wire::{Answer, Commit, FastCgi, Framing, OfferId, Part, Reason, ServerKind};
 
-use rig::{Manager, Worker, connection, file_with, pattern, read_records, read_to_end, span};
+use rig::{
+    Manager, Worker, connection, connection_with_small_window, file_with, pattern, read_records,
+    read_to_end, span,
+};
 
 const MEGABYTE: u64 = 1 << 20;
 
@@ -364,10 +367,10 @@ fn a_client_that_leaves_ends_its_download_and_nothing_stays() {
 
 #[test]
 fn a_client_that_resets_behind_its_own_end_is_noticed_at_once() {
-    /// So few that they all leave the manager in its first turn.
-    const BODY_BYTES: u64 = 80_000;
+    /// So few that they all leave the manager in its first turn, and more than this client's kernel takes.
+    const BODY_BYTES: u64 = 60_000;
     let manager = Manager::start(&[]);
-    let (mut client, server) = connection();
+    let (mut client, server) = connection_with_small_window();
     let file = file_with(&pattern(0, BODY_BYTES));
     client.shutdown(Shutdown::Write).unwrap();
     manager.hand_over(&server, &file, Framing::Raw, &[span(0, BODY_BYTES)]);

@@ -14,6 +14,9 @@ use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::{Signal, kill};
+use nix::sys::socket::{
+    AddressFamily, SockFlag, SockType, SockaddrStorage, connect, setsockopt, socket, sockopt,
+};
 use nix::unistd::Pid;
 use send_file_wire::{Answer, Commit, Framing, Offer, OfferId, Part, channel};
 
@@ -235,6 +238,17 @@ pub(crate) fn connection() -> (TcpStream, TcpStream) {
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     client.set_read_timeout(Some(PATIENCE)).unwrap();
     (client, listener.accept().unwrap().0)
+}
+
+/// The same, with a client whose kernel takes a few kilobytes only before the client reads.
+pub(crate) fn connection_with_small_window() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let flags = SockFlag::SOCK_CLOEXEC;
+    let socket = socket(AddressFamily::Inet, SockType::Stream, flags, None).unwrap();
+    setsockopt(&socket, sockopt::RcvBuf, &4096).unwrap();
+    let address: SockaddrStorage = listener.local_addr().unwrap().into();
+    connect(socket.as_raw_fd(), &address).unwrap();
+    (TcpStream::from(socket), listener.accept().unwrap().0)
 }
 
 /// A file in memory with this content, private to the test.
