@@ -15,7 +15,7 @@ use crate::manager::Manager;
 use crate::products::Products;
 use crate::run::{self, Run, WORKER_ACCOUNT};
 
-const SCRIPTS: [(&str, &str); 14] = [
+const SCRIPTS: [(&str, &str); 15] = [
     ("lib.php", include_str!("../docroot/lib.php")),
     ("send.php", include_str!("../docroot/send.php")),
     ("page.php", include_str!("../docroot/page.php")),
@@ -31,6 +31,7 @@ const SCRIPTS: [(&str, &str); 14] = [
     ("shutdown.php", include_str!("../docroot/shutdown.php")),
     ("continue.php", include_str!("../docroot/continue.php")),
     ("session.php", include_str!("../docroot/session.php")),
+    ("call.php", include_str!("../docroot/call.php")),
     ("timed.php", include_str!("../docroot/timed.php")),
     ("included.shtml", include_str!("../docroot/included.shtml")),
 ];
