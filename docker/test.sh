@@ -79,10 +79,13 @@ start_slow_downloads() {
     local stack
     downloads=()
     for stack in $STACKS; do
-        arrives "$(url_of "$stack")?file=$stack.bin" --limit-rate 10M &
+        rm -f "$scratch/$stack.part"
+        arrives_slowly "$stack" &
         downloads+=($!)
     done
-    sleep 1
+    for stack in $STACKS; do
+        eventually test -s "$scratch/$stack.part"
+    done
 }
 
 check_slow_downloads() {
@@ -127,6 +130,12 @@ answers_404() {
 
 arrives() {
     [ "$(curl -fsS -m "$PATIENCE_S" "$@" | sha256sum)" = "$sha256" ]
+}
+
+arrives_slowly() {
+    local url
+    url="$(url_of "$1")?file=$1.bin"
+    [ "$(curl -fsS -m "$PATIENCE_S" --limit-rate 10M "$url" | tee "$scratch/$1.part" | sha256sum)" = "$sha256" ]
 }
 
 range_arrives() {
