@@ -127,7 +127,11 @@ fn make_way(path: &Path) -> anyhow::Result<()> {
                 path.display()
             )
         }
-        Err(_) => fs::remove_file(path)
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path)
             .with_context(|| format!("could not remove the old {}", path.display())),
+        Err(error) => bail!(
+            "{} belongs to something that is not a manager ({error}); choose another --socket",
+            path.display()
+        ),
     }
 }

@@ -19,8 +19,7 @@ use crate::accept::{Accepted, Listener};
 use crate::job::{Job, Turn};
 use crate::key::Key;
 use crate::limits::{
-    ACCEPT_BATCH, DESCRIPTOR_MARGIN, EVENTS_PER_TURN, MAX_DESCRIPTORS_PER_JOB, MAX_PEERS,
-    RETRY_INTERVAL,
+    ACCEPT_BATCH, EVENTS_PER_TURN, LOOP_TURN_BYTES, MAX_DESCRIPTORS_PER_JOB, RETRY_INTERVAL,
 };
 use crate::outcome::Outcome;
 use crate::peer::{Admission, CloseReason, OfferError, Peer, PeerOutcome};
@@ -122,13 +121,9 @@ impl EventLoop {
             for peer in waiting_peers.drain(..) {
                 self.serve_peer(peer, now);
             }
-            for _ in 0..self.ready.len() {
-                if let Some(job) = self.ready.pop_front() {
-                    self.serve_job(job, now);
-                }
-            }
+            self.serve_ready_jobs(now);
             while let Some(key) = self.timers.pop_expired(now) {
-                self.expire(key, &waiting_peers, now);
+                self.expire(key, now);
             }
         }
         debug_assert!(
@@ -171,7 +166,7 @@ impl EventLoop {
 
     fn accept(&mut self, waiting_peers: &mut Vec<Handle>, now: Instant) {
         for _ in 0..ACCEPT_BATCH {
-            if !self.listener_ready || !self.may_accept() {
+            if !self.listener_ready || !self.make_room(now) {
                 return;
             }
             let Some(listener) = &self.listener else {
@@ -213,15 +208,29 @@ impl EventLoop {
         }
     }
 
-    /// Admission by interest: with the bounds reached, connections wait in the listener's queue.
-    fn may_accept(&self) -> bool {
-        self.listener.is_some()
-            && self.peers.len() < MAX_PEERS
-            && self.descriptors() + DESCRIPTOR_MARGIN < self.settings.max_descriptors
+    /// Room for one more worker: with the bound reached, the one that has been idle longest makes it. Where all have
+    /// offers that they are about to commit, connections wait in the listener's queue.
+    fn make_room(&mut self, now: Instant) -> bool {
+        if !self.may_accept() {
+            return false;
+        }
+        if self.peers.len() >= self.settings.max_peers
+            && let Some(idle) = self.longest_idle()
+        {
+            self.close_peer(idle, &CloseReason::Idle, now);
+        }
+        true
     }
 
-    fn descriptors(&self) -> usize {
-        self.peers.len() + self.job_descriptors
+    fn may_accept(&self) -> bool {
+        self.listener.is_some()
+            && (self.peers.len() < self.settings.max_peers || self.longest_idle().is_some())
+    }
+
+    fn longest_idle(&self) -> Option<Handle> {
+        let idle = self.peers.iter().filter(|(_, peer)| peer.slot().is_none());
+        idle.min_by_key(|(_, peer)| peer.deadline())
+            .map(|(handle, _)| handle)
     }
 
     fn serve_peer(&mut self, handle: Handle, now: Instant) {
@@ -236,12 +245,9 @@ impl EventLoop {
     }
 
     fn receive_offer(&mut self, handle: Handle, now: Instant) -> PeerOutcome {
-        let needed = self.descriptors() + DESCRIPTOR_MARGIN + MAX_DESCRIPTORS_PER_JOB;
-        let claimed = if needed > self.settings.max_descriptors {
-            None
-        } else {
-            self.table.claim()
-        };
+        let has_room =
+            self.job_descriptors + MAX_DESCRIPTORS_PER_JOB <= self.settings.job_descriptors;
+        let claimed = if has_room { self.table.claim() } else { None };
         let refusal = match self.ending {
             Ending::No if claimed.is_none() => Some(OfferError::Busy),
             Ending::No => None,
@@ -347,15 +353,32 @@ impl EventLoop {
         }
     }
 
-    fn serve_job(&mut self, handle: Handle, now: Instant) {
+    /// Each ready job once, or fewer if they send much: offers wait for the end of this.
+    fn serve_ready_jobs(&mut self, now: Instant) {
+        let mut left_bytes = LOOP_TURN_BYTES;
+        for _ in 0..self.ready.len() {
+            let Some(job) = self.ready.pop_front() else {
+                return;
+            };
+            left_bytes = left_bytes.saturating_sub(self.serve_job(job, now));
+            if left_bytes == 0 {
+                return;
+            }
+        }
+    }
+
+    /// One turn of a job; returns the bytes of its body that left.
+    fn serve_job(&mut self, handle: Handle, now: Instant) -> u64 {
         let Some(running) = self.jobs.get_mut(handle) else {
-            return;
+            return 0;
         };
         running.queued = false;
-        let before = running.job.descriptor_count();
+        let (held, sent) = (running.job.descriptor_count(), running.job.body_sent());
         let turn = running.job.turn(&self.table.slot(running.slot), now);
-        self.job_descriptors += running.job.descriptor_count() - before;
+        self.job_descriptors += running.job.descriptor_count() - held;
+        let sent = running.job.body_sent() - sent;
         self.settle(handle, turn, now);
+        sent
     }
 
     fn settle(&mut self, handle: Handle, turn: Turn, now: Instant) {
@@ -383,21 +406,11 @@ impl EventLoop {
         running.job.end(outcome, now);
     }
 
-    fn expire(&mut self, key: Key, waiting_peers: &[Handle], now: Instant) {
+    fn expire(&mut self, key: Key, now: Instant) {
         match key {
             Key::Listener => self.listener_ready = true,
             Key::Drain => self.advance_ending(now),
-            Key::Peer(handle) => {
-                // A packet that arrived in this very turn goes first.
-                if waiting_peers.contains(&handle) {
-                    return;
-                }
-                if let Some(peer) = self.peers.get_mut(handle) {
-                    let slot = peer.slot().map(|slot| self.table.slot(slot));
-                    let outcome = peer.expire(slot.as_ref());
-                    self.follow(handle, outcome, now);
-                }
-            }
+            Key::Peer(handle) => self.expire_peer(handle, now),
             Key::Job(handle) => {
                 if let Some(running) = self.jobs.get_mut(handle) {
                     let turn = running.job.timed_out(self.settings.stall_timeout, now);
@@ -405,6 +418,14 @@ impl EventLoop {
                 }
             }
             Key::Signals => {}
+        }
+    }
+
+    fn expire_peer(&mut self, handle: Handle, now: Instant) {
+        if let Some(peer) = self.peers.get_mut(handle) {
+            let slot = peer.slot().map(|slot| self.table.slot(slot));
+            let outcome = peer.expire(slot.as_ref());
+            self.follow(handle, outcome, now);
         }
     }
 
@@ -434,21 +455,28 @@ impl EventLoop {
                     downloads = self.jobs.len(),
                     "ending: cutting running downloads"
                 );
+                // From here on no commit comes: those that are there are honoured, then cut like the others.
+                for handle in self.peers.handles() {
+                    self.expire_peer(handle, now);
+                }
                 for handle in self.jobs.handles() {
-                    let Some(running) = self.jobs.get_mut(handle) else {
-                        continue;
-                    };
-                    let turn = running.job.cut(Outcome::CutByShutdown, now);
-                    self.settle(handle, turn, now);
+                    self.cut_job(handle, now);
                 }
             }
             Ending::Cut => {}
         }
     }
 
+    fn cut_job(&mut self, handle: Handle, now: Instant) {
+        if let Some(running) = self.jobs.get_mut(handle) {
+            let turn = running.job.cut(Outcome::CutByShutdown, now);
+            self.settle(handle, turn, now);
+        }
+    }
+
     /// Accepted offers are waited for as downloads are: their workers may commit at any moment.
     fn is_over(&self) -> bool {
-        let offered = || self.peers.iter().any(|peer| peer.slot().is_some());
+        let offered = || self.peers.iter().any(|(_, peer)| peer.slot().is_some());
         match self.ending {
             Ending::No => false,
             Ending::Draining => self.jobs.is_empty() && !offered(),

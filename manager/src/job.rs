@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::sys::sendfile::sendfile;
 use nix::sys::socket::{Shutdown, shutdown};
+use nix::sys::stat::fstat;
 use nix::unistd::{Whence, lseek};
 
 use crate::limits::{
@@ -152,6 +153,11 @@ impl Job {
         self.cookie
     }
 
+    /// The bytes of its body that have left.
+    pub fn body_sent(&self) -> u64 {
+        self.stream.body_sent()
+    }
+
     /// How many descriptors it holds.
     pub fn descriptor_count(&self) -> usize {
         let Descriptors {
@@ -209,7 +215,8 @@ impl Job {
 
     /// Its deadline has come.
     pub fn timed_out(&mut self, stall_timeout: Duration, now: Instant) -> Turn {
-        if self.retry_at.take().is_some_and(|retry_at| retry_at <= now) {
+        if self.retry_at.is_some_and(|retry_at| retry_at <= now) {
+            self.retry_at = None;
             return Turn::Again;
         }
         self.note_progress(now);
@@ -218,7 +225,11 @@ impl Job {
             Stage::Cutting { reason } => return Turn::Ended(reason),
             // Everything was acknowledged; only the other side's end is missing.
             Stage::Lingering { reason, .. } if self.unacknowledged() == 0 => {
-                return Turn::Ended(reason);
+                let until = self.progress.at + LINGER_TIMEOUT;
+                if until <= now {
+                    return Turn::Ended(reason);
+                }
+                self.check_at = until;
             }
             _ if stalled => return Turn::Ended(Outcome::Stalled),
             Stage::Lingering { .. } => self.check_at = now + LINGER_TIMEOUT.min(stall_timeout / 2),
@@ -232,13 +243,16 @@ impl Job {
     pub fn cut(&mut self, reason: Outcome, now: Instant) -> Turn {
         match self.stage {
             Stage::Sending => {}
-            // Nothing is left to cut: the kernel delivers what it was given.
+            // Nothing is left to cut: the kernel delivers what it was given, unless input is left unread.
             Stage::Cutting { reason } | Stage::Lingering { reason, .. } => {
+                let _ = self.discard_input();
                 return Turn::Ended(reason);
             }
         }
         let how = match reason {
-            Outcome::FileTruncated | Outcome::ReadFailed(_) => Cut::WithZeros,
+            Outcome::FileTruncated => Cut::WithZeros,
+            // The file looks unchanged to a client that comes back for the rest: what it has must be right.
+            Outcome::ReadFailed(_) => Cut::Here,
             Outcome::CutByShutdown => Cut::AfterRecord,
             _ => return Turn::Ended(reason),
         };
@@ -282,13 +296,21 @@ impl Job {
                 self.stream.sought(from, to);
                 Ok(Some(0))
             }
-            Step::Send { from, max } => self.send(from, max.min(budget), now),
+            Step::Send { from, max } => {
+                if let Some(offset) = self.stream.announced_offset() {
+                    let stat = fstat(&self.descriptors.file).map_err(Outcome::ReadFailed)?;
+                    if u64::try_from(stat.st_size).unwrap_or(0) <= offset {
+                        return Err(Outcome::FileTruncated);
+                    }
+                }
+                self.send(from, max.min(budget), now)
+            }
             Step::Done => {
                 // It can fail only because the connection is gone, which lingering finds out.
                 let _ = shutdown(self.descriptors.connection.as_raw_fd(), Shutdown::Write);
                 slot.set_state(SlotState::Lingering);
                 let reason = match self.stage {
-                    Stage::Cutting { reason } => reason,
+                    Stage::Cutting { reason } if !self.body_left() => reason,
                     _ => Outcome::Complete,
                 };
                 self.stage = Stage::Lingering {
@@ -330,7 +352,8 @@ impl Job {
             Err(Errno::EINTR) => Ok(Some(0)),
             Err(Errno::EAGAIN) => {
                 self.note_progress(now);
-                if self.progress.pending == 0 {
+                // A Unix socket gives no event before most of its buffer is free; while cutting there is no time for that.
+                if self.progress.pending == 0 || matches!(self.stage, Stage::Cutting { .. }) {
                     // Nothing is under way whose arrival would make room: the kernel lacks memory for socket buffers
                     // and will send no event.
                     self.retry_at = Some(now + RETRY_INTERVAL);
@@ -341,18 +364,16 @@ impl Job {
                 self.retry_at = Some(now + RETRY_INTERVAL);
                 Ok(None)
             }
-            Err(Errno::EPIPE | Errno::ECONNRESET | Errno::ETIMEDOUT | Errno::ENOTCONN) => {
-                Err(self.broken())
-            }
+            Err(Errno::EPIPE | Errno::ECONNRESET) => Err(self.broken()),
             Err(Errno::EINVAL | Errno::ENOSYS) if from == From::File && self.staging.is_none() => {
                 let staging =
                     Staging::at(self.stream.file_offset()).map_err(Outcome::ReadFailed)?;
                 self.staging = Some(staging);
                 Ok(Some(0))
             }
-            Err(errno @ (Errno::EIO | Errno::EACCES | Errno::ESTALE)) => {
-                Err(Outcome::ReadFailed(errno))
-            }
+            // The same numbers can come from the connection (it timed out) and from the file (its server did).
+            Err(_) if !socket::is_connected(self.connection()) => Err(self.broken()),
+            Err(errno) if from == From::File => Err(Outcome::ReadFailed(errno)),
             Err(errno) => Err(Outcome::SendFailed(errno)),
         }
     }
@@ -399,14 +420,18 @@ impl Job {
     /// have acknowledged it; a web server that knows the length may close without reading FastCGI's end, or before it
     /// is sent, and then nothing tells what else it left unread.
     fn broken(&self) -> Outcome {
-        let body_left = self.stream.body_sent() == self.stream.body_bytes();
-        let body_taken = body_left && (self.stream.is_framed() || self.unacknowledged() == 0);
+        let body_taken =
+            self.body_left() && (self.stream.is_framed() || self.unacknowledged() == 0);
         match self.stage {
             Stage::Sending if body_taken => Outcome::Complete,
             Stage::Lingering { reason, .. } if body_taken || reason != Outcome::Complete => reason,
             Stage::Cutting { reason } => reason,
             Stage::Sending | Stage::Lingering { .. } => Outcome::ClientGone,
         }
+    }
+
+    fn body_left(&self) -> bool {
+        self.stream.body_sent() == self.stream.body_bytes()
     }
 
     fn linger(&mut self, reason: Outcome, inbound_before: u64) -> Turn {
@@ -440,5 +465,44 @@ impl Job {
                 pending,
             };
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use send_file_wire::{Framing, Offer, OfferId, Part};
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn a_retry_that_is_not_due_survives_the_stall_check() {
+        let offer = Offer {
+            id: OfferId(1),
+            framing: Framing::Raw,
+            parts: vec![Part::Span { offset: 0, len: 1 }],
+            tag: Vec::new(),
+        };
+        let descriptors = Descriptors {
+            connection: UnixStream::pair().unwrap().0.into(),
+            file: memfd_with_a_byte(),
+            literals: None,
+            frames: None,
+        };
+        let now = Instant::now();
+        let (stream, _) = Stream::new(&offer);
+        let mut job = Job::new(stream, descriptors, socket::Kind::Unix, 0, Vec::new(), now);
+        let retry_at = now + RETRY_INTERVAL;
+        job.retry_at = Some(retry_at);
+        job.check_at = now;
+        assert_eq!(job.timed_out(Duration::from_secs(60), now), Turn::Wait);
+        assert_eq!(job.deadline(), retry_at);
+        assert_eq!(
+            job.timed_out(Duration::from_secs(60), retry_at),
+            Turn::Again
+        );
+    }
+
+    fn memfd_with_a_byte() -> OwnedFd {
+        crate::sys::memfd::with_bytes("test", b"x", 1).unwrap()
     }
 }

@@ -21,12 +21,15 @@ pub const LINGER_TIMEOUT: Duration = Duration::from_secs(5);
 /// little enough that ten thousand slow ones do not fill the memory.
 pub const NOTSENT_LOWAT_BYTES: u32 = 128 * 1024;
 
+/// The part of the descriptor limit that connected workers may take, as a divisor.
+pub const PEER_SHARE_OF_DESCRIPTORS: usize = 4;
+
 /// Connections accepted before offers and jobs have their turn again.
 pub const ACCEPT_BATCH: usize = 64;
 
 /// Workers connected at the same time, before and during their offers. A worker needs its connection for the time of
-/// one header flush.
-pub const MAX_PEERS: usize = 2048;
+/// one header flush; when there are too many, the one that has been idle longest goes.
+pub const MAX_PEERS: usize = 1024;
 
 /// How long a connected worker may take to send its offer. It sends it at once.
 pub const PEER_IDLE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -48,8 +51,11 @@ pub const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 /// Bytes read at once from a file whose file system refuses sendfile(2).
 pub const STAGING_BYTES: u64 = 256 * 1024;
 
-/// How long the end of a cut download may take: a FastCGI record to be completed on a full socket.
-pub const CUT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long the end of a cut download may take: a FastCGI record to be completed on the full socket of a slow client.
+pub const CUT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Bytes all jobs together may send before offers are looked at again: some milliseconds, where a worker waits 100.
+pub const LOOP_TURN_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Refused peers and offers written to the log in one second; the rest is counted.
 pub const REFUSALS_LOGGED_PER_SECOND: u32 = 10;

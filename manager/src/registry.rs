@@ -83,20 +83,17 @@ impl<T> Registry<T> {
             .map(|(_, value)| value)
     }
 
-    /// All entries.
-    pub fn iter(&self) -> impl Iterator<Item = &T> {
-        self.entries.iter().map(|(_, (_, value))| value)
+    /// All entries with their handles.
+    pub fn iter(&self) -> impl Iterator<Item = (Handle, &T)> {
+        self.entries.iter().map(|(place, (tenant, value))| {
+            let (place, tenant) = (place as u32, *tenant);
+            (Handle { place, tenant }, value)
+        })
     }
 
     /// The handles of all entries, as they are now.
     pub fn handles(&self) -> Vec<Handle> {
-        self.entries
-            .iter()
-            .map(|(place, (tenant, _))| Handle {
-                place: place as u32,
-                tenant: *tenant,
-            })
-            .collect()
+        self.iter().map(|(handle, _)| handle).collect()
     }
 }
 

@@ -10,7 +10,9 @@ use clap::{Parser, ValueEnum};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::{Gid, Group, User, getuid};
 
-use crate::limits::{DESCRIPTOR_MARGIN, MIN_DESCRIPTORS_PER_JOB};
+use crate::limits::{
+    DESCRIPTOR_MARGIN, MAX_PEERS, MIN_DESCRIPTORS_PER_JOB, PEER_SHARE_OF_DESCRIPTORS,
+};
 
 /// Sends files for PHP workers that call send_file().
 #[derive(Clone, Debug, Parser)]
@@ -37,7 +39,8 @@ pub struct Arguments {
     #[arg(long, value_name = "USER")]
     allow_uid: Vec<String>,
 
-    /// The most downloads at a time [default: as many as the descriptor limit allows].
+    /// The most downloads at a time [default: as many as the descriptor limit allows, at 2 descriptors a download; one
+    /// over FastCGI takes 3, so that with those alone it is a third less].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_jobs: Option<u32>,
 
@@ -81,8 +84,12 @@ pub struct Settings {
     pub allowed_uids: BTreeSet<u32>,
     /// The most downloads at a time.
     pub max_jobs: u32,
+    /// The most workers connected at a time.
+    pub max_peers: usize,
     /// The most descriptors this process may have.
     pub max_descriptors: usize,
+    /// Those of them that downloads may take. The rest is for workers, so that each gets an answer.
+    pub job_descriptors: usize,
     /// After this time without progress a download is broken off.
     pub stall_timeout: Duration,
     /// After this time without commit an offer is given up.
@@ -100,7 +107,9 @@ impl Settings {
     /// A sentence that names the flag and what is wrong with it.
     pub fn from_arguments(arguments: Arguments) -> anyhow::Result<Settings> {
         let max_descriptors = raise_descriptor_limit()?;
-        let room = max_descriptors.saturating_sub(DESCRIPTOR_MARGIN) / MIN_DESCRIPTORS_PER_JOB;
+        let max_peers = MAX_PEERS.min(max_descriptors / PEER_SHARE_OF_DESCRIPTORS);
+        let job_descriptors = max_descriptors.saturating_sub(DESCRIPTOR_MARGIN + max_peers);
+        let room = job_descriptors / MIN_DESCRIPTORS_PER_JOB;
         let room = u32::try_from(room).unwrap_or(u32::MAX).min(MAX_SLOTS);
         if room == 0 {
             bail!("the descriptor limit of {max_descriptors} leaves no room for a download");
@@ -124,7 +133,9 @@ impl Settings {
                 .transpose()?,
             allowed_uids: allowed_uids(&arguments.allow_uid)?,
             max_jobs,
+            max_peers,
             max_descriptors,
+            job_descriptors,
             stall_timeout: arguments.stall_timeout,
             offer_timeout: arguments.offer_timeout,
             drain_timeout: arguments.drain_timeout,
@@ -139,11 +150,12 @@ const MAX_SLOTS: u32 = 1 << 20;
 fn raise_descriptor_limit() -> anyhow::Result<usize> {
     let (soft, hard) =
         getrlimit(Resource::RLIMIT_NOFILE).context("could not read the descriptor limit")?;
-    if soft < hard {
-        setrlimit(Resource::RLIMIT_NOFILE, hard, hard)
-            .context("could not raise the descriptor limit")?;
-    }
-    Ok(usize::try_from(hard).unwrap_or(usize::MAX))
+    // The hard limit can be above what the kernel allows at all (fs.nr_open); then the soft one has to do.
+    let limit = match setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
+        Ok(()) => hard,
+        Err(_) => soft,
+    };
+    Ok(usize::try_from(limit).unwrap_or(usize::MAX))
 }
 
 fn allowed_uids(given: &[String]) -> anyhow::Result<BTreeSet<u32>> {

@@ -184,6 +184,13 @@ impl Source {
         }
     }
 
+    /// Whether the next byte is one of the file.
+    pub fn is_in_file(&self) -> bool {
+        self.segments
+            .get(self.current)
+            .is_some_and(|segment| segment.from == From::File)
+    }
+
     /// The offset in the file of the next byte; what a staged read goes by.
     pub fn file_offset(&self) -> u64 {
         self.segments

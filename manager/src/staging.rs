@@ -75,3 +75,44 @@ impl Staging {
         Ok(sent)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn any_window_of_a_file_arrives_whole_however_little_the_connection_takes() {
+        let content: Vec<u8> = (0..700_000u32)
+            .map(|at| (at ^ at >> 8).wrapping_mul(167) as u8)
+            .collect();
+        let file = memfd::with_bytes("test", &content, content.len() as u64).unwrap();
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let client = std::thread::spawn(move || {
+            let mut received = Vec::new();
+            theirs.read_to_end(&mut received).map(|_| received)
+        });
+        let mut expected: Vec<u8> = Vec::new();
+        let staging = Staging::at(5).unwrap();
+        for (start, end) in [(5, 600_000), (100, 200_000), (699_999, 700_000)] {
+            staging.seek(start).unwrap();
+            let mut offset = start;
+            while offset < end {
+                match staging
+                    .send(ours.as_fd(), &file, offset, end - offset)
+                    .unwrap()
+                {
+                    Ok(sent) => offset += sent as u64,
+                    Err(Errno::EAGAIN) => std::thread::yield_now(),
+                    Err(errno) => panic!("{errno}"),
+                }
+            }
+            expected.extend(&content[start as usize..end as usize]);
+        }
+        drop(ours);
+        assert!(client.join().unwrap().unwrap() == expected);
+    }
+}

@@ -3,9 +3,9 @@
 //! A state machine without I/O. The job carries out each step and says what came of it.
 #![forbid(unsafe_code)]
 
-use send_file_wire::{Framing, Offer, Part, ServerKind};
+use send_file_wire::{Framing, Offer, Part};
 
-use crate::sink::{Cut, FrameStep, Records};
+use crate::sink::{Cut, FrameStep, Records, ends_early_in_order};
 use crate::source::{BodyStep, From, Intent, Source};
 
 /// The next thing to do.
@@ -36,7 +36,6 @@ pub struct Stream {
     records: Option<Records>,
     /// A web server that understands an early end as an error.
     can_end_early: bool,
-    is_cut: bool,
 }
 
 /// What must be put into memfds before a stream can start.
@@ -61,9 +60,7 @@ impl Stream {
             Framing::Raw => (None, Vec::new(), false),
             Framing::FastCgi(fastcgi) => {
                 let (records, frames) = Records::new(fastcgi, source.body_bytes());
-                // nginx takes an early END_REQUEST for the error it is, and would wait on a bare close; Apache takes
-                // it for the end. The others see the close.
-                (Some(records), frames, fastcgi.server == ServerKind::Nginx)
+                (Some(records), frames, ends_early_in_order(fastcgi))
             }
         };
         (
@@ -71,7 +68,6 @@ impl Stream {
                 source,
                 records,
                 can_end_early,
-                is_cut: false,
             },
             Materials { literals, frames },
         )
@@ -129,16 +125,20 @@ impl Stream {
 
     /// Ends the response early, where that can be done so that the other side sees it. False: close the connection.
     pub fn cut(&mut self, how: Cut) -> bool {
-        if let (true, Some(records)) = (self.can_end_early, &mut self.records) {
-            records.cut(how);
-            self.is_cut = true;
+        let body_sent = self.source.sent();
+        match &mut self.records {
+            Some(records) if self.can_end_early => records.cut(how, body_sent),
+            _ => false,
         }
-        self.is_cut
     }
 
-    /// Whether it ends early.
-    pub fn is_cut(&self) -> bool {
-        self.is_cut
+    /// The place in the file of the last byte of the body, if the next step announces it: it should be there then.
+    pub fn announced_offset(&self) -> Option<u64> {
+        let announced = self
+            .records
+            .as_ref()?
+            .announces_last_byte(self.source.sent());
+        (announced && self.source.is_in_file()).then(|| self.source.file_offset())
     }
 
     /// What the slot must say before the next step for the body is taken.

@@ -85,19 +85,20 @@ pub fn peer_uid(peer: BorrowedFd) -> io::Result<u32> {
 /// Makes a committed connection ready for the loop.
 ///
 /// # Errors
-/// Those of fcntl(2) and setsockopt(2).
+/// Those of fcntl(2).
 pub fn take_over(connection: BorrowedFd, kind: Kind, notsent_lowat_bytes: u32) -> io::Result<()> {
     let flags = OFlag::from_bits_retain(fcntl(connection, FcntlArg::F_GETFL)?);
     if !flags.contains(OFlag::O_NONBLOCK) {
         fcntl(connection, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
     }
     if kind == Kind::Tcp {
-        set_option(
+        // It saves memory, and is no reason to lose a download where a kernel refuses it (Multipath TCP).
+        let _ = set_option(
             connection,
             libc::IPPROTO_TCP,
             libc::TCP_NOTSENT_LOWAT,
             notsent_lowat_bytes,
-        )?;
+        );
     }
     Ok(())
 }
@@ -116,6 +117,11 @@ pub fn unacknowledged(connection: BorrowedFd) -> u64 {
 /// Whether the connection was broken by the other side: a reset that came behind its orderly end is seen in no read.
 pub fn is_broken(connection: BorrowedFd) -> bool {
     getsockopt(&connection, SocketError).is_ok_and(|error| error != 0)
+}
+
+/// Whether the connection still has another side.
+pub fn is_connected(connection: BorrowedFd) -> bool {
+    getpeername::<SockaddrStorage>(connection.as_raw_fd()).is_ok()
 }
 
 /// Makes the coming close a visible break: TCP sends RST instead of FIN.

@@ -56,11 +56,6 @@ impl JobTable {
         })
     }
 
-    /// How many downloads there is room for in all.
-    pub fn capacity(&self) -> u32 {
-        self.slots - 1
-    }
-
     /// A free slot, prepared, or `None` when the table is full.
     pub fn claim(&mut self) -> Option<SlotIndex> {
         let index = self.free.pop()?;

@@ -511,6 +511,43 @@ fn a_file_that_shrinks_ends_a_fastcgi_response_as_each_web_server_understands_it
     }
 }
 
+#[test]
+fn a_file_that_lost_its_last_bytes_never_makes_a_fastcgi_response_that_looks_complete() {
+    for (size, left) in [
+        (50_000, 1_000),
+        (50_000, 49_999),
+        (1, 0),
+        (500_000, 499_990),
+        (61_441, 61_440),
+    ] {
+        let manager = Manager::start(&[]);
+        let (mut web_server, worker_end) = UnixStream::pair().unwrap();
+        let file = file_with(&pattern(0, size));
+        let worker = Worker::connect(&manager);
+        worker.offer(
+            &worker_end,
+            &file,
+            fastcgi(ServerKind::Nginx),
+            &[span(0, size)],
+        );
+        assert_eq!(worker.answer(), Answer::Accept(OfferId(1)));
+        file.set_len(left).unwrap();
+        worker.commit(OfferId(1)).unwrap();
+        drop((worker, worker_end));
+        let (body, ended) = read_records(&read_to_end(&mut web_server).unwrap());
+        assert!(
+            ended && (body.len() as u64) < size,
+            "{} of {size} bytes, ended: {ended}",
+            body.len()
+        );
+        assert!(body[..left as usize] == pattern(0, left));
+        assert_eq!(
+            manager.wait_for_log("download ended")["outcome"],
+            "file truncated"
+        );
+    }
+}
+
 /// A regular file whose file system offers no sendfile(2), with its content.
 fn file_without_sendfile() -> Option<(std::fs::File, Vec<u8>)> {
     let file = std::fs::File::open("/proc/config.gz").ok()?;
@@ -612,6 +649,110 @@ fn the_end_of_the_grace_period_breaks_raw_downloads_and_ends_fastcgi_ones_in_ord
         io::ErrorKind::ConnectionReset
     );
     assert!(manager.wait_for_exit().success());
+}
+
+#[test]
+fn a_commit_that_waits_when_the_grace_period_ends_is_answered_all_the_same() {
+    let manager = Manager::start(&["--drain-timeout", "0.2"]);
+    let (mut web_server, worker_end) = UnixStream::pair().unwrap();
+    let file = file_with(&pattern(0, 64 * MEGABYTE));
+    let worker = Worker::connect(&manager);
+    worker.offer(
+        &worker_end,
+        &file,
+        fastcgi(ServerKind::Nginx),
+        &[span(0, 64 * MEGABYTE)],
+    );
+    assert_eq!(worker.answer(), Answer::Accept(OfferId(1)));
+    manager.signal(Signal::SIGTERM);
+    manager.wait_for_log("ending: no new downloads");
+    manager.signal(Signal::SIGSTOP);
+    worker.commit(OfferId(1)).unwrap();
+    // Not a wait for something to happen: the grace period must be over when the manager goes on.
+    std::thread::sleep(Duration::from_millis(300));
+    manager.signal(Signal::SIGCONT);
+    drop((worker, worker_end));
+    let (body, ended) = read_records(&read_to_end(&mut web_server).unwrap());
+    assert!(ended && body.len() < 64 << 20);
+    assert!(manager.wait_for_exit().success());
+}
+
+#[test]
+fn a_slow_web_server_is_told_the_end_when_its_download_is_cut() {
+    let manager = Manager::start(&["--drain-timeout", "0.1"]);
+    let (mut web_server, worker_end) = UnixStream::pair().unwrap();
+    let file = file_with(&pattern(0, 64 * MEGABYTE));
+    manager.hand_over(
+        &worker_end,
+        &file,
+        fastcgi(ServerKind::Nginx),
+        &[span(0, 64 * MEGABYTE)],
+    );
+    drop(worker_end);
+    manager.signal(Signal::SIGTERM);
+    let mut response = Vec::new();
+    let mut piece = [0; 5000];
+    loop {
+        match web_server.read(&mut piece).unwrap() {
+            0 => break,
+            bytes => response.extend(&piece[..bytes]),
+        }
+        // This client's pace, not a wait.
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(
+        read_records(&response).1,
+        "no END_REQUEST in {} bytes",
+        response.len()
+    );
+    assert!(manager.wait_for_exit().success());
+}
+
+#[test]
+fn a_log_that_cannot_be_written_ends_no_download() {
+    let manager = Manager::start_with_a_full_log();
+    for _ in 0..2 {
+        let (mut client, server) = connection();
+        let file = file_with(&pattern(0, MEGABYTE));
+        manager.hand_over(&server, &file, Framing::Raw, &[span(0, MEGABYTE)]);
+        drop(server);
+        assert!(read_to_end(&mut client).unwrap() == pattern(0, MEGABYTE));
+        drop(client);
+        manager.wait_until_idle();
+    }
+}
+
+#[test]
+fn hundreds_of_idle_peers_do_not_keep_a_worker_waiting() {
+    let manager = Manager::start(&[]);
+    let idle: Vec<Worker> = (0..500).map(|_| Worker::connect(&manager)).collect();
+    let (_client, server) = connection();
+    let file = file_with(&pattern(0, MEGABYTE));
+    let asked = Instant::now();
+    let worker = Worker::connect(&manager);
+    worker.offer(&server, &file, Framing::Raw, &[span(0, MEGABYTE)]);
+    assert_eq!(worker.answer(), Answer::Accept(OfferId(1)));
+    // A worker waits 100 ms; this machine may be busy. Idle peers stay for 5 s.
+    assert!(
+        asked.elapsed() < Duration::from_secs(1),
+        "it took {:?}",
+        asked.elapsed()
+    );
+    drop((idle, worker));
+    manager.wait_until_idle();
+}
+
+#[test]
+fn a_socket_of_another_service_is_left_alone() {
+    let manager = Manager::start(&[]);
+    manager.signal(Signal::SIGTERM);
+    assert!(manager.wait_for_exit().success());
+    let service = std::os::unix::net::UnixListener::bind(&manager.socket).unwrap();
+    let second = manager.start_another();
+    assert!(!second.status.success());
+    assert!(String::from_utf8_lossy(&second.stderr).contains("belongs to something"));
+    UnixStream::connect(&manager.socket).unwrap();
+    service.accept().unwrap();
 }
 
 #[test]

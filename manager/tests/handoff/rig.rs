@@ -50,6 +50,19 @@ impl Manager {
         manager
     }
 
+    /// One whose log goes nowhere, and every write to it fails.
+    pub(crate) fn start_with_a_full_log() -> Manager {
+        let manager = Manager::start(&[]);
+        manager.signal(Signal::SIGKILL);
+        let mut child = manager.child.lock().unwrap();
+        child.wait().unwrap();
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        *child = command(&manager.socket, &[]).stderr(full).spawn().unwrap();
+        drop(child);
+        manager.wait_until_listening();
+        manager
+    }
+
     fn wait_until_listening(&self) {
         until("the manager listens", || {
             channel::connect_to(&self.socket).ok()
@@ -171,9 +184,12 @@ fn spawn(directory: &Path, socket: &Path, arguments: &[String]) -> Child {
     command(socket, arguments).stderr(log).spawn().unwrap()
 }
 
+/// With as many descriptors as an ordinary process has by default, which is fewer than the tests open.
 fn command(socket: &Path, arguments: &[String]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_send-file-manager"));
+    let mut command = Command::new("/bin/sh");
     command
+        .args(["-c", "ulimit -n 1024; exec \"$0\" \"$@\""])
+        .arg(env!("CARGO_BIN_EXE_send-file-manager"))
         .arg("--socket")
         .arg(socket)
         .args(["--log-format", "json"])
