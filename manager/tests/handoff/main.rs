@@ -2,9 +2,9 @@
 
 mod rig;
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, TcpStream};
 use std::num::NonZeroU16;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -35,13 +35,26 @@ fn fastcgi(server: ServerKind) -> Framing {
     })
 }
 
+/// A file of so many bytes, given away on a client's connection: the client's end of it, and the file.
+fn download(manager: &Manager, bytes: u64) -> (TcpStream, File) {
+    let (client, server) = connection();
+    let file = file_with(&pattern(0, bytes));
+    manager.hand_over(&server, &file, Framing::Raw, &[span(0, bytes)]);
+    (client, file)
+}
+
+/// The same on a web server's FastCGI connection.
+fn relayed_download(manager: &Manager, server: ServerKind, bytes: u64) -> (UnixStream, File) {
+    let (web_server, worker_end) = UnixStream::pair().unwrap();
+    let file = file_with(&pattern(0, bytes));
+    manager.hand_over(&worker_end, &file, fastcgi(server), &[span(0, bytes)]);
+    (web_server, file)
+}
+
 #[test]
 fn a_committed_download_arrives_whole_and_is_logged_once() {
     let manager = Manager::start(&[]);
-    let (mut client, server) = connection();
-    let file = file_with(&pattern(0, 5 * MEGABYTE));
-    manager.hand_over(&server, &file, Framing::Raw, &[span(0, 5 * MEGABYTE)]);
-    drop(server);
+    let (mut client, _file) = download(&manager, 5 * MEGABYTE);
     assert!(read_to_end(&mut client).unwrap() == pattern(0, 5 * MEGABYTE));
     assert!(
         !manager.has_logged("download ended"),
@@ -352,10 +365,7 @@ fn a_client_that_has_closed_its_sending_side_gets_everything() {
 #[test]
 fn a_client_that_leaves_ends_its_download_and_nothing_stays() {
     let manager = Manager::start(&[]);
-    let (mut client, server) = connection();
-    let file = file_with(&pattern(0, 64 * MEGABYTE));
-    manager.hand_over(&server, &file, Framing::Raw, &[span(0, 64 * MEGABYTE)]);
-    drop(server);
+    let (mut client, _file) = download(&manager, 64 * MEGABYTE);
     client.read_exact(&mut [0; 1000]).unwrap();
     drop(client);
     assert_eq!(
@@ -412,10 +422,7 @@ fn a_web_server_that_closes_behind_the_body_without_reading_the_end_has_the_whol
 #[test]
 fn a_client_that_takes_nothing_is_broken_off_after_the_stall_timeout() {
     let manager = Manager::start(&["--stall-timeout", "0.5"]);
-    let (mut client, server) = connection();
-    let file = file_with(&pattern(0, 64 * MEGABYTE));
-    manager.hand_over(&server, &file, Framing::Raw, &[span(0, 64 * MEGABYTE)]);
-    drop(server);
+    let (mut client, _file) = download(&manager, 64 * MEGABYTE);
     assert_eq!(manager.wait_for_log("download ended")["outcome"], "stalled");
     assert_eq!(
         read_to_end(&mut client).unwrap_err().kind(),
@@ -427,10 +434,7 @@ fn a_client_that_takes_nothing_is_broken_off_after_the_stall_timeout() {
 #[test]
 fn a_slow_client_is_not_taken_for_a_stalled_one() {
     let manager = Manager::start(&["--stall-timeout", "0.5"]);
-    let (mut client, server) = connection();
-    let file = file_with(&pattern(0, 8 * MEGABYTE));
-    manager.hand_over(&server, &file, Framing::Raw, &[span(0, 8 * MEGABYTE)]);
-    drop(server);
+    let (mut client, _file) = download(&manager, 8 * MEGABYTE);
     let mut received = Vec::new();
     let mut piece = vec![0; 1 << 19];
     for _ in 0..8 {
@@ -446,10 +450,7 @@ fn a_slow_client_is_not_taken_for_a_stalled_one() {
 #[test]
 fn a_client_that_takes_its_time_over_bytes_already_in_the_kernel_is_waited_for() {
     let manager = Manager::start(&[]);
-    let (mut client, server) = connection();
-    let file = file_with(&pattern(0, IN_KERNEL_BYTES));
-    manager.hand_over(&server, &file, Framing::Raw, &[span(0, IN_KERNEL_BYTES)]);
-    drop(server);
+    let (mut client, _file) = download(&manager, IN_KERNEL_BYTES);
     // This client's pace: longer than a connection lingers on which everything was acknowledged.
     std::thread::sleep(LINGER_TIMEOUT + Duration::from_millis(500));
     assert!(!manager.has_logged("download ended"));
@@ -464,10 +465,7 @@ fn a_client_that_takes_its_time_over_bytes_already_in_the_kernel_is_waited_for()
 #[test]
 fn a_file_that_shrinks_breaks_a_raw_download_visibly() {
     let manager = Manager::start(&[]);
-    let (mut client, server) = connection();
-    let file = file_with(&pattern(0, 64 * MEGABYTE));
-    manager.hand_over(&server, &file, Framing::Raw, &[span(0, 64 * MEGABYTE)]);
-    drop(server);
+    let (mut client, file) = download(&manager, 64 * MEGABYTE);
     file.set_len(20 * MEGABYTE).unwrap();
     assert_eq!(
         read_to_end(&mut client).unwrap_err().kind(),
@@ -483,15 +481,7 @@ fn a_file_that_shrinks_breaks_a_raw_download_visibly() {
 fn a_file_that_shrinks_ends_a_fastcgi_response_as_each_web_server_understands_it() {
     for (server_kind, expect_end) in [(ServerKind::Nginx, true), (ServerKind::Apache, false)] {
         let manager = Manager::start(&[]);
-        let (mut web_server, worker_end) = UnixStream::pair().unwrap();
-        let file = file_with(&pattern(0, 64 * MEGABYTE));
-        manager.hand_over(
-            &worker_end,
-            &file,
-            fastcgi(server_kind),
-            &[span(0, 64 * MEGABYTE)],
-        );
-        drop(worker_end);
+        let (mut web_server, file) = relayed_download(&manager, server_kind, 64 * MEGABYTE);
         file.set_len(20 * MEGABYTE + 77).unwrap();
         let bytes = read_to_end(&mut web_server).unwrap();
         if expect_end {
@@ -551,8 +541,8 @@ fn a_file_that_lost_its_last_bytes_never_makes_a_fastcgi_response_that_looks_com
 }
 
 /// A regular file whose file system offers no sendfile(2), with its content.
-fn file_without_sendfile() -> Option<(std::fs::File, Vec<u8>)> {
-    let file = std::fs::File::open("/proc/config.gz").ok()?;
+fn file_without_sendfile() -> Option<(File, Vec<u8>)> {
+    let file = File::open("/proc/config.gz").ok()?;
     let content = std::fs::read("/proc/config.gz").ok()?;
     Some((file, content))
 }
@@ -704,15 +694,7 @@ fn commits_at_the_end_of_the_grace_period_are_answered_or_fail_but_are_never_los
 #[test]
 fn a_slow_web_server_is_told_the_end_when_its_download_is_cut() {
     let manager = Manager::start(&["--drain-timeout", "0.1"]);
-    let (mut web_server, worker_end) = UnixStream::pair().unwrap();
-    let file = file_with(&pattern(0, 64 * MEGABYTE));
-    manager.hand_over(
-        &worker_end,
-        &file,
-        fastcgi(ServerKind::Nginx),
-        &[span(0, 64 * MEGABYTE)],
-    );
-    drop(worker_end);
+    let (mut web_server, _file) = relayed_download(&manager, ServerKind::Nginx, 64 * MEGABYTE);
     manager.signal(Signal::SIGTERM);
     let mut response = Vec::new();
     // 15 KB/s: so slow that the socket gives no event before the time for the end is over.

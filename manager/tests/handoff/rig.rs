@@ -70,12 +70,20 @@ impl Manager {
         self.wait_until_idle();
     }
 
-    /// Starts a second daemon on the same socket and waits for it to end.
+    /// Starts a second daemon on the same socket, which must end by itself.
     pub(crate) fn start_another(&self) -> Output {
-        command(&self.socket, &self.arguments)
-            .stderr(Stdio::piped())
-            .output()
-            .unwrap()
+        let mut command = command(&self.socket, &self.arguments);
+        let mut second = command.stderr(Stdio::piped()).spawn().unwrap();
+        let ended = || second.try_wait().unwrap();
+        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            until("a second manager ends", ended)
+        }))
+        .is_err()
+        {
+            second.kill().unwrap();
+            panic!("the second manager runs");
+        }
+        second.wait_with_output().unwrap()
     }
 
     /// Starts the daemon again after it was killed.
