@@ -23,9 +23,11 @@ namespace {
      * Answers the request with a file and ends it; the worker is free although the client is still downloading.
      *
      * What the script has set with header(), setcookie() and http_response_code() is kept. Output buffers are dropped
-     * (their callbacks run), an active session is written and closed. Range, If-Range and conditional requests are
-     * answered with 206, 304, 412 or 416; HEAD has no body. A status other than 200 that the script has set turns that
-     * off.
+     * (their callbacks run), an active session is written and closed, and the callback of header_register_callback()
+     * runs, all before the answer is decided: headers that they set are kept, what they print is not sent, and if they
+     * throw, nothing has been sent. Called in a fiber, none of them can suspend it. Range, If-Range and conditional
+     * requests are answered with 206, 304, 412 or 416; HEAD has no body. A status other than 200 that the script has
+     * set turns that off.
      *
      * Where the connection cannot be handed over (no manager, TLS or HTTP/2 inside Apache, the command line), this
      * process sends the same status, headers and bytes itself.

@@ -19,7 +19,7 @@ use crate::open::{OpenFile, open};
 use crate::request::Exchange;
 use crate::sapi::stream::{self, Ended};
 use crate::sapi::{Connection, Route, Veto};
-use crate::{ffi, headers, session};
+use crate::{ffi, ffi_call, headers, session};
 
 /// How the script goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,16 +39,15 @@ pub(crate) fn answer(arguments: Arguments) -> Result<Afterwards, Error> {
     refuse_if_answered()?;
     let OpenFile { file, facts } = open(&arguments.path)?;
 
-    // The last steps that run code of the script before the answer is decided: what it sets here counts.
-    ffi::discard_output()?;
-    session::close()?;
+    run_the_last_code_of_the_script()?;
     refuse_if_answered()?;
 
-    let exchange = Exchange::read()?;
+    let route = Route::of_this_process();
+    let exchange = Exchange::read(route.is_subrequest())?;
     let answer = Answer {
         settings: Settings::in_force(),
-        route: Route::of_this_process(),
-        response: exchange.respond(&facts, &arguments.options),
+        route,
+        response: exchange.respond(&file, &facts, &arguments.options),
         exchange,
         file,
         tag: arguments.tag,
@@ -58,6 +57,21 @@ pub(crate) fn answer(arguments: Arguments) -> Result<Afterwards, Error> {
         return Ok(Afterwards::EndRequest);
     }
     Ok(Afterwards::Return)
+}
+
+/// Output callbacks, session handlers and the header callback are user code. All of it runs here, before the answer is
+/// decided, and none after: so what it sets counts as set by the script, what it prints vanishes, buffers it leaves open
+/// are dropped, and if it throws, nothing has been sent.
+fn run_the_last_code_of_the_script() -> Result<(), Error> {
+    ffi::discard_output()?;
+    ffi::start_buffer()?;
+    let finished = session::close().and_then(|()| ffi_call::run_header_callback());
+    if matches!(finished, Err(Error::Bailout)) {
+        // The buffer holds what a fatal error displays; PHP's shutdown prints it.
+        return finished;
+    }
+    ffi::discard_output()?;
+    finished
 }
 
 struct Answer {
@@ -76,8 +90,11 @@ struct Handoff {
 }
 
 /// Why the manager does not get this download.
+#[derive(Debug, thiserror::Error)]
 enum Unavailable {
+    #[error("{0}")]
     Veto(Veto),
+    #[error("{0}")]
     Manager(NotTaken),
 }
 
@@ -91,7 +108,7 @@ impl Answer {
             Ok(handoff) => self.hand_over(handoff),
             Err(reason) => match self.instead(&reason) {
                 Otherwise::Stream => self.send_in_process(),
-                Otherwise::Error => send_unavailable(),
+                Otherwise::Error => self.send_unavailable(),
             },
         }
     }
@@ -133,9 +150,11 @@ impl Answer {
         } = handoff;
         let extra = connection.headers(&self.exchange);
         headers::set(&self.response, extra)?;
-        send_headers(ffi::send_headers_and_flush)?;
-
-        if !is_given_away(&connection, accepted) {
+        if !send_headers(ffi::send_headers_and_flush)? {
+            return self.give_up();
+        }
+        if let Err(reason) = give_away(&connection, accepted) {
+            log_the_unexpected(&reason);
             // The headers fit a body from here as well.
             return self.send_body();
         }
@@ -147,7 +166,9 @@ impl Answer {
 
     fn send_in_process(&self) -> Result<(), Error> {
         headers::set(&self.response, &[])?;
-        send_headers(ffi::send_headers_only)?;
+        if !send_headers(ffi::send_headers_only)? {
+            return self.give_up();
+        }
         if self.response.removed.contains(&"Content-Type") {
             self.route.drop_content_type();
         }
@@ -156,24 +177,41 @@ impl Answer {
 
     fn send_body(&self) -> Result<(), Error> {
         let ended = stream::send(&self.file, &self.response.parts)?;
-        ffi::disable_output();
         if ended == Ended::Short {
             ffi::log("send_file(): the file ended or failed before all announced bytes were sent");
+        }
+        self.finish(ended)
+    }
+
+    fn send_unavailable(&self) -> Result<(), Error> {
+        headers::set_unavailable()?;
+        if !send_headers(ffi::send_headers_only)? {
+            return self.give_up();
+        }
+        let ended = stream::send_literal(headers::UNAVAILABLE_BODY)?;
+        self.finish(ended)
+    }
+
+    /// The headers did not leave alone, or not at all: no body fits behind what did.
+    fn give_up(&self) -> Result<(), Error> {
+        ffi::log("send_file(): the headers could not be sent as they should");
+        self.finish(Ended::Short)
+    }
+
+    /// An answer with fewer bytes than announced must not look complete, whoever is to blame.
+    fn finish(&self, ended: Ended) -> Result<(), Error> {
+        ffi::disable_output();
+        if ended != Ended::Complete {
             self.route.cut(&self.exchange.server_software);
         }
         finish_fastcgi()
     }
 
     fn instead(&self, reason: &Unavailable) -> Otherwise {
-        let (reason, otherwise) = match reason {
-            Unavailable::Veto(veto) => (veto.to_string(), self.settings.fallback),
-            Unavailable::Manager(NotTaken::Busy) => {
-                (NotTaken::Busy.to_string(), self.settings.on_busy)
-            }
-            Unavailable::Manager(other) => {
-                log_now_and_then(other);
-                (other.to_string(), self.settings.fallback)
-            }
+        log_the_unexpected(reason);
+        let otherwise = match reason {
+            Unavailable::Manager(NotTaken::Busy) => self.settings.on_busy,
+            Unavailable::Veto(_) | Unavailable::Manager(_) => self.settings.fallback,
         };
         if otherwise == Otherwise::Error {
             ffi::log(&format!("send_file(): answered 503: {reason}"));
@@ -191,25 +229,23 @@ fn refuse_if_answered() -> Result<(), Error> {
 
 /// Commits, unless the web server has changed its mind about the connection while it sent the headers. Otherwise the
 /// offer is withdrawn on return, before this process writes a byte of the body.
-fn is_given_away(connection: &Connection, accepted: Accepted) -> bool {
-    !ffi::client_is_gone() && connection.recheck().is_ok() && accepted.commit().is_ok()
-}
-
-/// A callback of `header_register_callback()` runs when the headers leave. If it throws, they leave all the same; the
-/// answer is then completed, and the exception propagates after it.
-fn send_headers(send: fn() -> Result<(), Error>) -> Result<(), Error> {
-    match ffi::uninterrupted(send) {
-        Err(Error::Pending) if ffi::headers_are_sent() => Ok(()),
-        result => result,
+fn give_away(connection: &Connection, accepted: Accepted) -> Result<(), Unavailable> {
+    if ffi::client_is_gone() {
+        return Err(Unavailable::Veto(Veto::new("the client is gone")));
     }
+    connection.recheck().map_err(Unavailable::Veto)?;
+    let committed = accepted.commit().map_err(NotTaken::Unreachable);
+    committed.map_err(Unavailable::Manager)
 }
 
-fn send_unavailable() -> Result<(), Error> {
-    headers::set_unavailable()?;
-    send_headers(ffi::send_headers_only)?;
-    stream::send_literal(headers::UNAVAILABLE_BODY)?;
-    ffi::disable_output();
-    finish_fastcgi()
+/// Whether the headers left, and nothing behind them: a message that PHP displays meanwhile would be taken for the body.
+fn send_headers(send: fn() -> Result<(), Error>) -> Result<bool, Error> {
+    let output_before = ffi::output_has_left();
+    match ffi::uninterrupted(send) {
+        Err(Error::Pending) if ffi::headers_are_sent() => {}
+        result => result?,
+    }
+    Ok(ffi::headers_are_sent() && ffi::output_has_left() == output_before)
 }
 
 /// PHP-FPM can tell the web server that the answer is complete while the script goes on; others cannot. Nobody is left
@@ -217,9 +253,9 @@ fn send_unavailable() -> Result<(), Error> {
 fn finish_fastcgi() -> Result<(), Error> {
     let mut yes = Zval::new();
     yes.set_bool(true);
-    let finished = ffi::call_function("fastcgi_finish_request", &mut []);
+    let finished = ffi_call::call_function("fastcgi_finish_request", &mut []);
     if let Ok(Some(_)) = finished {
-        ffi::call_function("ignore_user_abort", &mut [yes])?;
+        ffi_call::call_function("ignore_user_abort", &mut [yes])?;
     }
     match finished {
         Err(Error::Bailout) => Err(Error::Bailout),
@@ -228,8 +264,19 @@ fn finish_fastcgi() -> Result<(), Error> {
     }
 }
 
-/// An unreachable manager is the administrator's business, but not once per request.
-fn log_now_and_then(reason: &NotTaken) {
+/// An unreachable manager, or a PHP or a web server with other structures than those known here, is the administrator's
+/// business: without a word the product would be off. But not once per request.
+fn log_the_unexpected(reason: &Unavailable) {
+    let expected = match reason {
+        Unavailable::Veto(veto) => veto.is_expected(),
+        Unavailable::Manager(reason) => matches!(reason, NotTaken::Busy),
+    };
+    if !expected {
+        log_now_and_then(reason);
+    }
+}
+
+fn log_now_and_then(reason: &Unavailable) {
     static LAST_SECS: AtomicI64 = AtomicI64::new(i64::MIN);
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     let now_secs = since.map_or(0, |since| since.as_secs().cast_signed());
@@ -241,8 +288,12 @@ fn log_now_and_then(reason: &NotTaken) {
     ffi::log(&format!("send_file(): no handoff: {reason}"));
 }
 
-/// Refuses a call inside a call: output callbacks, session handlers and header callbacks are user code.
-struct InProgress;
+/// Refuses a call inside a call: output callbacks, session handlers and header callbacks are user code. If the call is
+/// made in a fiber, that code cannot suspend it either: of a fiber that is never resumed PHP frees the stack without
+/// unwinding it, and nothing here would be dropped.
+struct InProgress {
+    _no_switches: Option<ffi_call::FiberSwitchesBlocked>,
+}
 
 thread_local! {
     static IN_PROGRESS: Cell<bool> = const { Cell::new(false) };
@@ -253,8 +304,15 @@ impl InProgress {
         if IN_PROGRESS.replace(true) {
             return Err(Refusal::Reentered.into());
         }
-        Ok(InProgress)
+        Ok(InProgress {
+            _no_switches: ffi_call::FiberSwitchesBlocked::if_in_a_fiber(),
+        })
     }
+}
+
+/// When a request starts, none is in progress, however the one before ended.
+pub(crate) fn start_request() {
+    IN_PROGRESS.set(false);
 }
 
 impl Drop for InProgress {

@@ -5,7 +5,7 @@ use ext_php_rs::builders::ClassBuilder;
 use ext_php_rs::exception::PhpException;
 use ext_php_rs::zend::{ClassEntry, ce};
 
-use crate::error::Refusal;
+use crate::error::{Error, Refusal};
 use crate::ffi;
 
 const NAME: &str = "SendFile\\Exception";
@@ -19,11 +19,20 @@ pub(crate) fn register() -> ext_php_rs::error::Result<()> {
         .register()
 }
 
-pub(crate) fn throw_value_error(message: String) {
-    PhpException::new(message, 0, ce::value_error()).throw();
+pub(crate) fn throw_value_error(message: String) -> Result<(), Error> {
+    throw(message, ce::value_error())
 }
 
-pub(crate) fn throw_refusal(refusal: &Refusal) {
+pub(crate) fn throw_refusal(refusal: &Refusal) -> Result<(), Error> {
     let class = ClassEntry::try_find(NAME).unwrap_or_else(ffi::runtime_exception);
-    PhpException::new(refusal.to_string(), 0, class).throw();
+    throw(refusal.to_string(), class)
+}
+
+/// Throwing allocates, and so can end in a fatal error: the script is at its memory limit.
+fn throw(message: String, class: &'static ClassEntry) -> Result<(), Error> {
+    match ffi::guarded(|| PhpException::new(message, 0, class).throw()) {
+        Err(Error::Bailout) => Err(Error::Bailout),
+        // That an exception is pending is what was wanted.
+        _ => Ok(()),
+    }
 }

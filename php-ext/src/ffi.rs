@@ -1,6 +1,7 @@
 //! The engine's functions that ext-php-rs does not wrap, wrapped.
 //!
-//! Rules that hold in this file: whatever can run user code or raise an error goes through [`guarded`]; the globals are
+//! Rules that hold in this file: whatever can run user code or raise an error goes through [`guarded`] (but for
+//! [`throw_unwind_exit`] and [`bail_out`], the last act of the handler); the globals are
 //! reached by raw pointer for the length of one statement, never by a guard that a longjmp would leave locked.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_long};
@@ -8,7 +9,6 @@ use std::panic::AssertUnwindSafe;
 use std::ptr;
 
 use ext_php_rs::ffi as php;
-use ext_php_rs::types::Zval;
 use ext_php_rs::zend::{CatchError, ClassEntry, ModuleEntry, try_catch};
 
 use nix::errno::Errno;
@@ -23,6 +23,8 @@ unsafe extern "C" {
     fn php_output_discard_all();
     fn php_output_set_status(status: c_int);
     fn php_output_get_status() -> c_int;
+    fn php_output_start_default() -> c_int;
+    fn php_output_write_unbuffered(bytes: *const c_char, length: usize) -> usize;
     // main/fopen_wrappers.h
     fn expand_filepath(path: *const c_char, real_path: *mut c_char) -> *mut c_char;
     fn php_check_open_basedir_ex(path: *const c_char, warn: c_int) -> c_int;
@@ -39,7 +41,10 @@ unsafe extern "C" {
 
 /// main/php_output.h
 const PHP_OUTPUT_DISABLED: c_int = 0x02;
+const PHP_OUTPUT_SENT: c_int = 0x08;
 const PHP_OUTPUT_LOCKED: c_int = 0x20;
+/// main/php.h
+const PHP_CONNECTION_ABORTED: i16 = 1;
 /// syslog.h
 const LOG_NOTICE: c_int = 5;
 
@@ -82,6 +87,18 @@ pub(crate) fn runtime_exception() -> &'static ClassEntry {
 pub(crate) fn discard_output() -> Result<(), Error> {
     // SAFETY: the engine's own function, called inside a request.
     guarded(|| unsafe { php_output_discard_all() })
+}
+
+/// Starts an output buffer like that of `ob_start()`: code that removes all buffers must be able to remove this one.
+pub(crate) fn start_buffer() -> Result<(), Error> {
+    // SAFETY: the engine's own function, called inside a request.
+    guarded(|| unsafe { php_output_start_default() }).map(|_| ())
+}
+
+/// Whether output (not headers) has been given to the SAPI, past all buffers.
+pub(crate) fn output_has_left() -> bool {
+    // SAFETY: reads the output globals of this thread.
+    unsafe { php_output_get_status() & PHP_OUTPUT_SENT != 0 }
 }
 
 /// Whether an output buffer callback is running, where buffers cannot be discarded.
@@ -164,18 +181,23 @@ pub(crate) fn flush() -> Result<(), Error> {
     })
 }
 
-/// Writes to the client, past all buffers (there are none left).
-pub(crate) fn write_body(bytes: &[u8]) -> Result<(), Error> {
+/// Writes to the client once the headers have left, past all buffers, whoever may have opened one. Returns how many bytes
+/// the SAPI took. An answer to HEAD gets none, which counts as taken.
+pub(crate) fn write_body(bytes: &[u8]) -> Result<usize, Error> {
+    // SAFETY: reads a field of this thread's SAPI globals.
+    if unsafe { (*php::ext_php_rs_sapi_globals()).request_info.headers_only } {
+        return Ok(bytes.len());
+    }
     // SAFETY: pointer and length are those of a slice that outlives the call.
-    guarded(|| unsafe {
-        php::php_output_write(bytes.as_ptr().cast(), bytes.len());
-    })
+    guarded(|| unsafe { php_output_write_unbuffered(bytes.as_ptr().cast(), bytes.len()) })
 }
 
-/// Whether the SAPI has noticed that the client is gone.
+/// Whether the SAPI has noticed that the client is gone. A request that ran into `max_execution_time` (another bit) has
+/// a client all the same.
 pub(crate) fn client_is_gone() -> bool {
     // SAFETY: reads a field of this thread's core globals.
-    unsafe { (*php::ext_php_rs_process_globals()).connection_status != 0 }
+    let status = unsafe { (*php::ext_php_rs_process_globals()).connection_status };
+    status & PHP_CONNECTION_ABORTED != 0
 }
 
 /// Runs `call` with `ignore_user_abort` on (a client that leaves would otherwise longjmp out of the write) and without
@@ -199,6 +221,14 @@ pub(crate) fn uninterrupted<R>(call: impl FnOnce() -> R) -> R {
 /// The absolute path that `fopen()` would open for `path`: relative to the script's current directory (the virtual one
 /// in a thread-safe PHP), `.` and `..` removed; or why there is none.
 pub(crate) fn absolute_path(path: &CStr) -> Result<Result<CString, Errno>, Error> {
+    // Where there is no current directory, expand_filepath() probes a relative name by opening it, which a FIFO blocks.
+    // The virtual current directory of a thread-safe PHP is always there.
+    if php::USING_ZTS == 0
+        && !path.to_bytes().starts_with(b"/")
+        && let Err(errno) = nix::unistd::getcwd()
+    {
+        return Ok(Err(errno));
+    }
     // SAFETY: `path` is NUL-terminated; the result is null or an emalloc'ed string that is ours, copied and freed at
     // once.
     guarded(|| unsafe {
@@ -228,31 +258,6 @@ pub(crate) fn basedir_is_set() -> bool {
     }
 }
 
-/// Calls a PHP function if there is one of that (lower case) name. The arguments are plain values, no strings or arrays.
-pub(crate) fn call_function(name: &str, arguments: &mut [Zval]) -> Result<Option<i64>, Error> {
-    let mut returned = Zval::new();
-    let result = &raw mut returned;
-    // SAFETY: the table holds `zend_function` pointers that live as long as the request; `result` is a valid zval.
-    let called = guarded(|| unsafe {
-        let table = (*php::ext_php_rs_executor_globals()).function_table;
-        let function = php::zend_hash_str_find_ptr_lc(table, name.as_ptr().cast(), name.len());
-        if function.is_null() {
-            return false;
-        }
-        php::zend_call_known_function(
-            function.cast(),
-            ptr::null_mut(),
-            ptr::null_mut(),
-            result,
-            arguments.len() as u32,
-            arguments.as_mut_ptr(),
-            ptr::null_mut(),
-        );
-        true
-    })?;
-    Ok(called.then(|| returned.long().unwrap_or(0)))
-}
-
 /// Writes a line to PHP's error log.
 pub(crate) fn log(message: &str) {
     if let Ok(message) = CString::new(message) {
@@ -269,16 +274,19 @@ pub(crate) fn sapi_name() -> &'static CStr {
 }
 
 /// Prints a table of rows and the INI entries in `phpinfo()`.
-pub(crate) fn print_info(module: *mut ModuleEntry, rows: &[(CString, CString)]) {
+pub(crate) fn print_info(
+    module: *mut ModuleEntry,
+    rows: &[(CString, CString)],
+) -> Result<(), Error> {
     // SAFETY: all strings are NUL-terminated and alive; `module` is what the engine passed to the info function.
-    unsafe {
+    guarded(|| unsafe {
         php::php_info_print_table_start();
         for (name, value) in rows {
             php::php_info_print_table_row(2, name.as_ptr(), value.as_ptr());
         }
         php::php_info_print_table_end();
         display_ini_entries(module);
-    }
+    })
 }
 
 /// The value of an INI entry now.

@@ -7,6 +7,8 @@ use ext_php_rs::ffi::{self as php, zend_ini_entry, zend_string};
 use ext_php_rs::flags::IniEntryPermission;
 use ext_php_rs::zend::{IniEntryDef, IniEntryDefs};
 
+use crate::error::Error;
+use crate::ffi::{bail_out, guarded};
 use crate::ini;
 
 const COUNT: usize = ini::ENTRIES.len();
@@ -57,14 +59,14 @@ unsafe extern "C" fn on_modify(
         php::E_WARNING
     };
     let sentence = CString::new(sentence.replace('\0', "\\0")).unwrap_or_default();
+    let text = sentence.as_ptr();
     // SAFETY: format and argument are NUL-terminated and fit each other.
-    unsafe {
-        php::php_error_docref(
-            ptr::null(),
-            kind as c_int,
-            c"%s".as_ptr(),
-            sentence.as_ptr(),
-        );
+    let warned = guarded(|| unsafe {
+        php::php_error_docref(ptr::null(), kind as c_int, c"%s".as_ptr(), text);
+    });
+    drop(sentence);
+    if matches!(warned, Err(Error::Bailout)) {
+        bail_out();
     }
     FAILURE
 }

@@ -46,13 +46,19 @@ extern "C" fn handler(call: &mut ExecuteData, _returned: &mut Zval) {
             return;
         };
         let outcome = Arguments::try_from(raw).and_then(answer::answer);
-        // Nothing that must be dropped is alive from here on: a bailout may go on.
-        match outcome {
-            Ok(Afterwards::Return) | Err(Error::Pending) => {}
-            Ok(Afterwards::EndRequest) => ffi::throw_unwind_exit(),
+        let thrown = match outcome {
+            Ok(Afterwards::Return) | Err(Error::Pending) => Ok(()),
+            Ok(Afterwards::EndRequest) => {
+                ffi::throw_unwind_exit();
+                Ok(())
+            }
             Err(Error::Value(message)) => exception::throw_value_error(message),
             Err(Error::Refused(refusal)) => exception::throw_refusal(&refusal),
-            Err(Error::Bailout) => ffi::bail_out(),
+            Err(Error::Bailout) => Err(Error::Bailout),
+        };
+        // Nothing that must be dropped is alive from here on: a bailout may go on.
+        if matches!(thrown, Err(Error::Bailout)) {
+            ffi::bail_out();
         }
     }));
 }

@@ -2,20 +2,20 @@
 #![forbid(unsafe_code)]
 
 use ext_php_rs::zend::{remove_header, set_header, set_response_code};
-use send_file_response::Response;
+use send_file_response::{CONTENT_FIELDS, Response};
 
 use crate::error::{Error, Refusal};
 use crate::ffi::{self, guarded};
 use crate::limits::RETRY_AFTER_SECS;
 
-/// Headers of the file that have no place in an answer that says "later".
+/// Headers of the file, beside [`CONTENT_FIELDS`], that have no place in an answer that says "later".
 const OF_THE_FILE: [&str; 9] = [
     "Content-Length",
-    "Content-Disposition",
-    "Content-Encoding",
-    "Content-Language",
-    "Content-Range",
+    "Content-Location",
+    "Transfer-Encoding",
     "Accept-Ranges",
+    "Repr-Digest",
+    "Digest",
     "ETag",
     "Last-Modified",
     "Expires",
@@ -46,7 +46,7 @@ pub(crate) fn set(response: &Response, extra: &[(&str, &str)]) -> Result<(), Err
 /// The 503 for a download that cannot be taken now; nothing about the file goes out, and no cache keeps it.
 pub(crate) fn set_unavailable() -> Result<(), Error> {
     set_status(503)?;
-    for name in OF_THE_FILE {
+    for name in CONTENT_FIELDS.iter().chain(&OF_THE_FILE) {
         remove(name)?;
     }
     set_one("Content-Type", "text/plain; charset=utf-8")?;

@@ -6,6 +6,7 @@ use std::ffi::CString;
 use ext_php_rs::zend::ModuleEntry;
 use send_file_wire::channel::connect_to;
 
+use crate::error::Error;
 use crate::ini::Settings;
 use crate::sapi::Route;
 use crate::{ffi, sapi};
@@ -18,7 +19,11 @@ pub(crate) extern "C" fn print(module: *mut ModuleEntry) {
         ("Manager", manager()),
     ];
     let rows = rows.map(|(name, value)| (text(name), text(&value)));
-    ffi::print_info(module, &rows);
+    let printed = ffi::print_info(module, &rows);
+    drop(rows);
+    if matches!(printed, Err(Error::Bailout)) {
+        ffi::bail_out();
+    }
 }
 
 fn route() -> String {

@@ -7,6 +7,7 @@
 //! answer       the steps, readable as one page
 //!   open         the file, with the worker's rights, or an exception before any header
 //!   ffi          discards the output buffers; session    lets go of the visitor's lock
+//!   ffi_call     runs the header callback; after it no code of the script runs until the answer is complete
 //!   request      what client and script said -> response::respond decides
 //!   sapi         may this connection be handed over?     one file per web server interface
 //!   offer        offer, accept, commit with the manager
@@ -15,8 +16,8 @@
 //! ```
 //!
 //! Unsafe code is in `ffi*.rs`, `module.rs` (what the macro of ext-php-rs expands to) and `sapi/`; every other module
-//! forbids it. No call into PHP that can bail out (longjmp) is made outside [`ffi::guarded`], so that descriptors and
-//! memory are always released.
+//! forbids it. No call into PHP that can bail out (longjmp) is made outside [`ffi::guarded`] while anything is held that
+//! must be released: descriptors above all.
 #![deny(unsafe_code)]
 
 mod answer;
@@ -27,6 +28,8 @@ mod exception;
 mod ffi;
 #[allow(unsafe_code, reason = "the border to the engine")]
 mod ffi_arguments;
+#[allow(unsafe_code, reason = "the border to the engine")]
+mod ffi_call;
 #[allow(unsafe_code, reason = "the border to the engine")]
 mod ffi_ini;
 #[allow(unsafe_code, reason = "the border to the engine")]

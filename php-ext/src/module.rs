@@ -3,7 +3,7 @@
 use ext_php_rs::builders::ModuleBuilder;
 use ext_php_rs::prelude::php_module;
 
-use crate::{exception, ffi_ini, function, info};
+use crate::{answer, exception, ffi_ini, function, info};
 
 /// The name of the extension, as in `extension=send_file` and `extension_loaded('send_file')`.
 const NAME: &str = "send_file";
@@ -14,6 +14,7 @@ fn get_module(module: ModuleBuilder) -> ModuleBuilder {
         .name(NAME)
         .function(function::declaration())
         .startup_function(start)
+        .request_startup_function(start_request)
         .info_function(info::print)
 }
 
@@ -23,4 +24,9 @@ unsafe extern "C" fn start(_kind: i32, module_number: i32) -> i32 {
         Ok(()) => 0,
         Err(_) => -1,
     }
+}
+
+unsafe extern "C" fn start_request(_kind: i32, _module_number: i32) -> i32 {
+    answer::start_request();
+    0
 }

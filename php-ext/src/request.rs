@@ -1,9 +1,13 @@
 //! What the client asked and what the script has said so far, in the terms of the crate `response`.
 #![forbid(unsafe_code)]
 
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use send_file_response::{FileFacts, Method, Options, Request, Response, Script, respond};
+use send_file_response::{
+    CODING_MARK_BYTES, FileFacts, Method, Options, Request, Response, Script, may_be_coded, respond,
+};
 
 use crate::error::Error;
 use crate::ffi_request;
@@ -20,7 +24,9 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    pub(crate) fn read() -> Result<Exchange, Error> {
+    /// A subrequest (an include into a page) got the headers of the request for the page, which do not ask about the
+    /// file: it gets the whole file.
+    pub(crate) fn read(is_subrequest: bool) -> Result<Exchange, Error> {
         let mut request_headers = Vec::new();
         let mut server_software = String::new();
         for (name, value) in ffi_request::server_variables()? {
@@ -31,7 +37,7 @@ impl Exchange {
             }
         }
         // The command line has no method: it gets the whole file.
-        let method = ffi_request::request_method();
+        let method = ffi_request::request_method().filter(|_| !is_subrequest);
         Ok(Exchange {
             method: method.map_or(Method::Other, |name| Method::parse(&name)),
             request_headers,
@@ -44,7 +50,7 @@ impl Exchange {
     }
 
     /// The answer with the file.
-    pub(crate) fn respond(&self, facts: &FileFacts, options: &Options) -> Response {
+    pub(crate) fn respond(&self, file: &File, facts: &FileFacts, options: &Options) -> Response {
         let request_headers = borrowed(&self.request_headers);
         let script_headers = borrowed(&self.script_headers);
         let request = Request {
@@ -55,7 +61,25 @@ impl Exchange {
             status: self.status,
             headers: &script_headers,
         };
-        respond(&request, facts, &script, options, now_secs())
+        let mut response = respond(&request, facts, &script, options, now_secs());
+        if !self.has_its_coding(file) {
+            response.removed.push("Content-Encoding");
+        }
+        response
+    }
+
+    /// Whether the file is what a `Content-Encoding` so far says. `ob_gzhandler` sets one when it flushes, also into an
+    /// outer buffer; the buffers are discarded by now, and their handlers with them, but the header is still there, and
+    /// nothing tells it from one that the script has set for a compressed file. The bytes do: a header that they
+    /// contradict goes.
+    fn has_its_coding(&self, file: &File) -> bool {
+        let codings = self.script_headers.iter();
+        let mut codings = codings.filter(|(name, _)| name.eq_ignore_ascii_case("Content-Encoding"));
+        codings.all(|(_, coding)| {
+            let mut start = [0; CODING_MARK_BYTES];
+            let read = file.read_at(&mut start, 0).unwrap_or(0);
+            may_be_coded(coding, &start[..read])
+        })
     }
 
     pub(crate) fn script_has_set(&self, name: &str) -> bool {

@@ -11,11 +11,21 @@ error_log=/dev/null
 $file = __DIR__ . '/fallback_error_cgi.tmp';
 file_put_contents($file, str_repeat('x', 100000));
 header('Cache-Control: public, max-age=3600');
-header('Content-Disposition: attachment');
+foreach (['Content-Disposition', 'Content-Digest', 'Content-MD5', 'Content-Location', 'Repr-Digest', 'Digest', 'ETag'] as $name) {
+    header("$name: of the file");
+}
+register_shutdown_function(function () use ($file) {
+    file_put_contents($file, implode("\n", preg_grep('/of the file/', headers_list())));
+});
 send_file($file, 'text/plain');
 ?>
 --CLEAN--
-<?php @unlink(__DIR__ . '/fallback_error_cgi.tmp');
+<?php
+$file = __DIR__ . '/fallback_error_cgi.tmp';
+if (file_get_contents($file) !== '') {
+    echo 'unexpected: ', file_get_contents($file);
+}
+unlink($file);
 --EXPECTHEADERS--
 Status: 503 Service Unavailable
 Retry-After: 5

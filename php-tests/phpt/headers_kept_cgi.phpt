@@ -12,11 +12,9 @@ header('Cache-Control: max-age=5', false);
 setcookie('a', '1');
 setcookie('b', '2');
 header('Content-Length: 999');
-header_register_callback(function () {
-    $GLOBALS['sent'] = preg_grep('/^(cache|set-cookie|content)/i', headers_list());
-});
 register_shutdown_function(function () {
-    file_put_contents(__DIR__ . '/headers_kept_cgi.tmp', implode("\n", $GLOBALS['sent']));
+    $sent = preg_grep('/^(cache|set-cookie|content)/i', headers_list());
+    file_put_contents(__DIR__ . '/headers_kept_cgi.tmp', implode("\n", $sent));
 });
 send_file($file, 'text/plain', end_request: false);
 ?>

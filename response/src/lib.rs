@@ -9,6 +9,7 @@
 //!
 //! ```text
 //! RawOptions --Options::new--> Options          options: media_type, disposition
+//! Content-Encoding, bytes --may_be_coded--> whether the file can be coded so
 //! Request, FileFacts, Script, Options, now
 //!   -> respond                                  which of the answers below it is
 //!        -> validators                          the ETag and Last-Modified that count: the script's or the file's
@@ -34,6 +35,7 @@
 //! refused as [`OptionError`].
 #![forbid(unsafe_code)]
 
+mod coding;
 mod conditional;
 mod disposition;
 mod etag;
@@ -50,9 +52,10 @@ mod response;
 mod script;
 mod validators;
 
+pub use coding::{CODING_MARK_BYTES, may_be_coded};
 pub use file::{FileFacts, Mtime};
 pub use options::{OptionError, Options, RawOptions};
 pub use request::{Method, Request};
-pub use respond::respond;
+pub use respond::{CONTENT_FIELDS, respond};
 pub use response::{Part, Response};
 pub use script::Script;

@@ -22,6 +22,17 @@ impl ByteRange {
     pub(crate) fn content_range(&self, size: u64) -> String {
         format!("bytes {}-{}/{size}", self.first, self.last)
     }
+
+    /// How many bytes the value of a Content-Range names; `None` if it is malformed, or names none.
+    pub(crate) fn bytes_named(content_range: &str) -> Option<u64> {
+        let (unit, named) = content_range.split_once(' ')?;
+        let (range, size) = named.split_once('/')?;
+        let (first, last) = range.split_once('-')?;
+        let (first, last) = (parse_position(first)?, parse_position(last)?);
+        let inside = size == "*" || parse_position(size)? > last;
+        let bytes = last.checked_sub(first)?.checked_add(1)?;
+        (unit.eq_ignore_ascii_case("bytes") && inside).then_some(bytes)
+    }
 }
 
 /// What of the file to send.

@@ -64,9 +64,9 @@ fn selection(
     }
 }
 
-/// Describe content that an answer without content does not have, or has of another kind (RFC 9110
+/// Headers that describe content, which an answer without content does not have, or has of another kind (RFC 9110
 /// sections 15.4.5, 15.5.13 and 15.5.17; the digests: RFC 9530).
-const CONTENT_FIELDS: [&str; 7] = [
+pub const CONTENT_FIELDS: [&str; 7] = [
     "Content-Type",
     "Content-Disposition",
     "Content-Encoding",
@@ -104,15 +104,37 @@ impl Answer<'_> {
                 response
             }
             304 => self.not_modified(),
+            206 => self.part_the_script_chose(),
             _ => self.whole(status),
         }
     }
 
+    /// The file as the part of something larger. RFC 9110 section 15.3.7.1: one part needs a Content-Range, and one
+    /// that speaks of other bytes than these breaks the client: it gets the file for what it is.
+    fn part_the_script_chose(&self) -> Response {
+        if self.is_multipart() {
+            return self.whole(206);
+        }
+        let mut lines = self.script.all("Content-Range").peekable();
+        if lines.peek().is_some() {
+            if lines.all(|line| ByteRange::bytes_named(line) == Some(self.file.size)) {
+                return self.whole(206);
+            }
+            let mut response = self.whole(200);
+            response.removed.push("Content-Range");
+            return response;
+        }
+        if self.file.size == 0 {
+            // There is no part to name.
+            return self.whole(200);
+        }
+        let mut response = self.whole(206);
+        set(&mut response, "Content-Range", self.whole_content_range());
+        response
+    }
+
     fn whole(&self, status: u16) -> Response {
         let mut response = self.with_content(status);
-        if status == 206 && self.lacks_content_range() {
-            set(&mut response, "Content-Range", self.whole_content_range());
-        }
         let whole = Part::Span {
             offset: 0,
             len: self.file.size,
@@ -121,19 +143,13 @@ impl Answer<'_> {
         response
     }
 
-    /// A script that sets 206 and no more would break the client: one part needs Content-Range (RFC
-    /// 9110 section 15.3.7.1). Of an empty file there is no part to name.
-    fn lacks_content_range(&self) -> bool {
-        let is_multipart = self
-            .options
-            .media_type
-            .in_part(self.script)
-            .is_some_and(|value| {
-                value
-                    .to_ascii_lowercase()
-                    .starts_with("multipart/byteranges")
-            });
-        !is_multipart && !self.script.has("Content-Range") && self.file.size > 0
+    fn is_multipart(&self) -> bool {
+        let media_type = self.options.media_type.in_part(self.script);
+        media_type.is_some_and(|value| {
+            value
+                .to_ascii_lowercase()
+                .starts_with("multipart/byteranges")
+        })
     }
 
     fn whole_content_range(&self) -> String {

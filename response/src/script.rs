@@ -17,8 +17,12 @@ impl<'a> Script<'a> {
         self.status.filter(|status| *status != 200)
     }
 
+    pub(crate) fn all(&self, name: &'a str) -> impl Iterator<Item = &'a str> + use<'a> {
+        lines(self.headers, name)
+    }
+
     pub(crate) fn first(&self, name: &'a str) -> Option<&'a str> {
-        lines(self.headers, name).next()
+        self.all(name).next()
     }
 
     pub(crate) fn has(&self, name: &'a str) -> bool {

@@ -145,6 +145,46 @@ fn a_206_of_the_script_without_content_range_gets_one() {
 }
 
 #[test]
+fn a_206_of_the_script_whose_content_range_names_other_bytes_is_no_206() {
+    for content_range in [
+        "bytes 5-9/20",
+        "bytes 5-15/20",
+        "bytes 5-14/14",
+        "bytes 14-5/20",
+        "bytes */20",
+        "bytes 0-18446744073709551615/*",
+        "bytes",
+    ] {
+        let response = after(Some(206), &[("Content-Range", content_range)], &[]);
+        assert_eq!(
+            (response.status, response.body_bytes()),
+            (200, 10),
+            "{content_range}"
+        );
+        assert!(response.removed.contains(&"Content-Range"));
+    }
+    let twice: Headers = &[
+        ("Content-Range", "bytes 5-14/20"),
+        ("Content-Range", "bytes 5-9/20"),
+    ];
+    assert_eq!(after(Some(206), twice, &[]).status, 200);
+    let unknown_size = after(Some(206), &[("Content-Range", "Bytes 5-14/*")], &[]);
+    assert_eq!(unknown_size.status, 206);
+}
+
+#[test]
+fn a_206_of_the_script_with_an_empty_file_is_no_206() {
+    let response = Case {
+        status: Some(206),
+        size: 0,
+        ..Case::default()
+    }
+    .answer();
+    assert_eq!(response.status, 200);
+    assert_eq!(header(&response, "Content-Range"), None);
+}
+
+#[test]
 fn the_script_can_turn_ranges_off() {
     for script in [("Accept-Ranges", "None"), ("Content-Range", "bytes 0-9/20")] {
         let response = after(None, &[script], &[("Range", "bytes=0-1")]);

@@ -87,14 +87,14 @@ pub(super) fn inspect() -> Result<Connection, Veto> {
     request.check_connection_filters(httpd)?;
     let number = request.descriptor(httpd)?;
     // A socket, since httpd's event loop cannot poll /dev/null.
-    let dead = detach::dead_socket().map_err(|error| Veto::new(error.to_string()))?;
+    let dead = detach::dead_socket().map_err(|error| Veto::unexpected(error.to_string()))?;
     let connection = Connection {
         request,
         number,
         dead,
     };
     if !is_connected_stream(connection.descriptor()) {
-        return Err(Veto::new("the connection is not a connected socket"));
+        return Err(Veto::unexpected("the connection is not a connected socket"));
     }
     Ok(connection)
 }
@@ -129,6 +129,11 @@ impl Connection {
         self.request.close_afterwards();
         self.request.account(body_bytes);
     }
+}
+
+/// Server-side includes and `virtual()`.
+pub(super) fn is_subrequest() -> bool {
+    httpd().is_ok() && request().is_ok_and(|request| request.is_subrequest())
 }
 
 /// Takes the answer out of httpd's hands: no compression, since length and ETag are those of the file. Its own range
@@ -172,8 +177,12 @@ impl Request {
         unsafe { self.connection.byte_add(offset).cast::<T>().read() }
     }
 
+    fn is_subrequest(&self) -> bool {
+        !self.field::<Pointer>(request_rec::MAIN).is_null()
+    }
+
     fn check_kind(&self) -> Result<(), Veto> {
-        if !self.field::<Pointer>(request_rec::MAIN).is_null() {
+        if self.is_subrequest() {
             return Err(Veto::new("this is a subrequest (server-side include)"));
         }
         let http2 = self.field::<c_int>(request_rec::PROTO_NUM) >= 2000;
@@ -206,7 +215,9 @@ impl Request {
             check_name(record, &HARMLESS_CONNECTION_FILTERS)?;
             filter = next;
         }
-        Err(Veto::new("httpd's own output filter is not the last one"))
+        Err(Veto::unexpected(
+            "httpd's own output filter is not the last one",
+        ))
     }
 
     /// Whatever sits between PHP and the connection after the headers would have changed the body.
@@ -224,7 +235,7 @@ impl Request {
             check_name(record, &HARMLESS_REQUEST_FILTERS)?;
             filter = next;
         }
-        Err(Veto::new(
+        Err(Veto::unexpected(
             "the request's output filters do not lead to the connection's",
         ))
     }
@@ -235,12 +246,14 @@ impl Request {
         let status = unsafe {
             let socket = (httpd.get_conn_socket)(self.connection);
             if socket.is_null() {
-                return Err(Veto::new("httpd has no socket for this connection"));
+                return Err(Veto::unexpected("httpd has no socket for this connection"));
             }
             (httpd.os_sock_get)(&raw mut number, socket)
         };
         if status != 0 || number < 0 {
-            return Err(Veto::new("httpd has no descriptor for this connection"));
+            return Err(Veto::unexpected(
+                "httpd has no descriptor for this connection",
+            ));
         }
         Ok(number)
     }
@@ -284,7 +297,7 @@ impl Request {
 }
 
 fn request() -> Result<Request, Veto> {
-    let none = || Veto::new("httpd has no request here");
+    let none = || Veto::unexpected("httpd has no request here");
     // SAFETY: in this SAPI the context is null or mod_php's `php_struct`, whose second field is the request.
     let request = unsafe {
         let context = (*php::ext_php_rs_sapi_globals()).server_context;
@@ -338,7 +351,7 @@ fn check_name(record: Pointer, harmless: &[&CStr]) -> Result<(), Veto> {
 fn httpd() -> Result<&'static Httpd, Veto> {
     static HTTPD: OnceLock<Option<Httpd>> = OnceLock::new();
     let httpd = HTTPD.get_or_init(look_up).as_ref();
-    httpd.ok_or_else(|| Veto::new("this is not an httpd whose structures are known here"))
+    httpd.ok_or_else(|| Veto::unexpected("this is not an httpd whose structures are known here"))
 }
 
 fn look_up() -> Option<Httpd> {

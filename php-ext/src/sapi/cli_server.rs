@@ -20,8 +20,8 @@ pub(crate) struct Connection {
 }
 
 pub(super) fn inspect() -> Result<Connection, Veto> {
-    let number = socket_number().ok_or_else(|| Veto::new("no client is connected"))?;
-    let dead = detach::dead_socket().map_err(|error| Veto::new(error.to_string()))?;
+    let number = socket_number().ok_or_else(|| Veto::unexpected("no client is connected"))?;
+    let dead = detach::dead_socket().map_err(|error| Veto::unexpected(error.to_string()))?;
     let connection = Connection { number, dead };
     connection.recheck()?;
     Ok(connection)
@@ -35,7 +35,7 @@ impl Connection {
 
     pub(super) fn recheck(&self) -> Result<(), Veto> {
         if socket_number() != Some(self.number) || !is_connected_stream(self.descriptor()) {
-            return Err(Veto::new("the client's socket was not found"));
+            return Err(Veto::unexpected("the client's socket was not found"));
         }
         Ok(())
     }

@@ -57,7 +57,10 @@ pub(super) fn is_serving() -> bool {
 
 pub(super) fn inspect(server: ServerKind) -> Result<Connection, Veto> {
     let request = read_request()?;
-    // SAFETY: only asked what it is; a wrong number is an error of the calls below, not more.
+    if request.listener < 0 {
+        return Err(unknown("its listener is none"));
+    }
+    // SAFETY: neither is negative; only asked what it is; a wrong number is an error of the calls below, not more.
     let (listener, connection) = unsafe {
         (
             BorrowedFd::borrow_raw(request.listener),
@@ -73,7 +76,8 @@ pub(super) fn inspect(server: ServerKind) -> Result<Connection, Veto> {
     if located != request.number {
         return Err(unknown("two ways to find the connection disagree"));
     }
-    let dead = detach::dead_file().map_err(|error| Veto::new(error.to_string()))?;
+    let dead = detach::dead_file()
+        .map_err(|error| Veto::unexpected(format!("/dev/null cannot be opened: {error}")))?;
     Ok(Connection {
         number: request.number,
         framing: FastCgi {
@@ -102,7 +106,7 @@ impl Connection {
             return Err(Veto::new("the connection has changed"));
         }
         if request.buffered_bytes != 0 {
-            return Err(Veto::new("the headers are not flushed"));
+            return Err(Veto::unexpected("the headers are not flushed"));
         }
         Ok(())
     }
@@ -207,7 +211,8 @@ fn open_descriptors() -> Result<impl Iterator<Item = RawFd>, Veto> {
     // SAFETY: pointer and length are those of the vector.
     let result = unsafe { libc::poll(polled.as_mut_ptr(), count as libc::nfds_t, timeout) };
     if result < 0 {
-        return Err(Veto::new(std::io::Error::last_os_error().to_string()));
+        let error = std::io::Error::last_os_error();
+        return Err(Veto::unexpected(error.to_string()));
     }
     let open = polled
         .into_iter()
@@ -217,7 +222,7 @@ fn open_descriptors() -> Result<impl Iterator<Item = RawFd>, Veto> {
 }
 
 fn unknown(what: &str) -> Veto {
-    Veto::new(format!(
+    Veto::unexpected(format!(
         "PHP's FastCGI structure is not the one known here: {what}"
     ))
 }

@@ -27,17 +27,36 @@ use crate::request::Exchange;
 
 /// Why a connection cannot be handed over; the fallback sends the file.
 #[derive(Debug)]
-pub(crate) struct Veto(String);
+pub(crate) struct Veto {
+    reason: String,
+    expected: bool,
+}
 
 impl Veto {
+    /// A connection or a configuration of a kind that is not handed over.
     pub(crate) fn new(reason: impl Into<String>) -> Veto {
-        Veto(reason.into())
+        Veto {
+            reason: reason.into(),
+            expected: true,
+        }
+    }
+
+    /// Something that should not be so, and that would turn every handoff off without a word: the log gets one.
+    pub(crate) fn unexpected(reason: impl Into<String>) -> Veto {
+        Veto {
+            reason: reason.into(),
+            expected: false,
+        }
+    }
+
+    pub(crate) fn is_expected(&self) -> bool {
+        self.expected
     }
 }
 
 impl fmt::Display for Veto {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.reason)
     }
 }
 
@@ -68,6 +87,11 @@ impl Route {
             b"cli-server" => Route::CliServer,
             _ => Route::InProcess,
         }
+    }
+
+    /// Whether this request was made by the web server for a part of another one's answer.
+    pub(crate) fn is_subrequest(self) -> bool {
+        self == Route::Apache && apache::is_subrequest()
     }
 
     /// Keeps the web server from changing bytes or ranges of the answer, whoever sends it.

@@ -22,7 +22,8 @@ pub(crate) enum Ended {
     Short,
 }
 
-/// Sends a body and flushes it, and with it headers that are still held back. Reads with pread(2) only: the position of the file stays where it is.
+/// Sends a body and flushes it, and with it headers that are still held back. Reads with pread(2) only: the position of
+/// the file stays where it is.
 pub(crate) fn send(file: &File, parts: &[Part]) -> Result<Ended, Error> {
     ffi::uninterrupted(|| {
         let mut buffer = Vec::new();
@@ -38,17 +39,22 @@ pub(crate) fn send(file: &File, parts: &[Part]) -> Result<Ended, Error> {
                 return Ok(ended);
             }
         }
-        ffi::flush()?;
-        Ok(Ended::Complete)
+        flush()
     })
 }
 
 /// Sends a body that needs no file.
-pub(crate) fn send_literal(bytes: &[u8]) -> Result<(), Error> {
-    ffi::uninterrupted(|| {
-        write(bytes)?;
-        ffi::flush()
+pub(crate) fn send_literal(bytes: &[u8]) -> Result<Ended, Error> {
+    ffi::uninterrupted(|| match write(bytes)? {
+        Ended::Complete => flush(),
+        ended => Ok(ended),
     })
+}
+
+/// The SAPI may notice only now that nobody takes what it holds.
+fn flush() -> Result<Ended, Error> {
+    ffi::flush()?;
+    Ok(unless_the_client_is_gone())
 }
 
 fn send_span(file: &File, offset: u64, len: u64, buffer: &mut [u8]) -> Result<Ended, Error> {
@@ -72,12 +78,16 @@ fn send_span(file: &File, offset: u64, len: u64, buffer: &mut [u8]) -> Result<En
 }
 
 fn write(bytes: &[u8]) -> Result<Ended, Error> {
-    if !ffi::client_is_gone() {
-        ffi::write_body(bytes)?;
+    if ffi::client_is_gone() || ffi::write_body(bytes)? < bytes.len() {
+        return Ok(Ended::ClientGone);
     }
-    Ok(if ffi::client_is_gone() {
+    Ok(unless_the_client_is_gone())
+}
+
+fn unless_the_client_is_gone() -> Ended {
+    if ffi::client_is_gone() {
         Ended::ClientGone
     } else {
         Ended::Complete
-    })
+    }
 }

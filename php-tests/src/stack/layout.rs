@@ -15,7 +15,7 @@ use crate::manager::Manager;
 use crate::products::Products;
 use crate::run::{self, Run, WORKER_ACCOUNT};
 
-const SCRIPTS: [(&str, &str); 15] = [
+const SCRIPTS: [(&str, &str); 17] = [
     ("lib.php", include_str!("../docroot/lib.php")),
     ("send.php", include_str!("../docroot/send.php")),
     ("page.php", include_str!("../docroot/page.php")),
@@ -33,6 +33,11 @@ const SCRIPTS: [(&str, &str); 15] = [
     ("session.php", include_str!("../docroot/session.php")),
     ("call.php", include_str!("../docroot/call.php")),
     ("timed.php", include_str!("../docroot/timed.php")),
+    ("callbacks.php", include_str!("../docroot/callbacks.php")),
+    (
+        "no_descriptors.php",
+        include_str!("../docroot/no_descriptors.php"),
+    ),
     ("included.shtml", include_str!("../docroot/included.shtml")),
 ];
 

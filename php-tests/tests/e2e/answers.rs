@@ -32,6 +32,7 @@ pub(crate) const CASES: &[(&str, Body)] = named![
     a_download_name_in_unicode_goes_into_the_content_disposition,
     a_window_of_the_file_is_sent_as_if_it_were_all,
     nested_output_buffers_do_not_get_into_the_file,
+    callbacks_of_the_script_neither_get_into_the_file_nor_swallow_it,
     output_compression_of_php_leaves_the_file_alone,
     a_script_that_has_sent_output_answers_itself,
     a_post_whose_body_nobody_reads_gets_the_file,
@@ -326,6 +327,21 @@ fn nested_output_buffers_do_not_get_into_the_file(case: &Case) -> anyhow::Result
         let answer = case.ask(&case.get("buffers.php", &format!("file={}", sample.name)))?;
         answer.is_the_file(sample)?;
         case.was_handed_off(&answer)?;
+    }
+    Ok(())
+}
+
+fn callbacks_of_the_script_neither_get_into_the_file_nor_swallow_it(
+    case: &Case,
+) -> anyhow::Result<()> {
+    for sample in [&case.files.medium, &case.files.small] {
+        let mut connection = Connection::open(case.stack.address)?;
+        let request = case.get("callbacks.php", &format!("file={}", sample.name));
+        let answer = case.ask_on(&mut connection, &request)?;
+        answer.is_the_file(sample)?;
+        answer.has_header("X-From-Callback", "kept")?;
+        case.was_handed_off(&answer)?;
+        nothing_follows(case, connection, &answer)?;
     }
     Ok(())
 }

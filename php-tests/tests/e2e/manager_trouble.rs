@@ -1,11 +1,15 @@
 //! The manager stopped, killed, started anew, frozen, full; clients that go away: whoever is still there gets the right
 //! bytes, and nothing stays behind.
 
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
 use anyhow::{Context, ensure};
 use nix::sys::signal::Signal;
 use send_file_php_tests::case::{Answer, Case, Tagged};
 use send_file_php_tests::client::{Connection, Head};
 use send_file_php_tests::files::Sample;
+use send_file_php_tests::run::{WORKER_ACCOUNT, account};
 use send_file_php_tests::stack::{Kind, Options, Stack};
 
 use crate::{OwnBody, named, on_a_new_stack};
@@ -19,6 +23,7 @@ pub(crate) const CASES: &[(&str, OwnBody)] = named![
     a_full_manager_means_503_with_a_time_to_come_back,
     a_full_manager_means_streaming_where_configured,
     no_manager_means_503_where_configured,
+    a_handoff_that_cannot_be_prepared_is_streamed_and_logged,
 ];
 
 /// A download under way whose client has stopped reading.
@@ -214,5 +219,30 @@ fn no_manager_means_503_where_configured(kind: Kind) -> anyhow::Result<()> {
         refused.is_whole()?;
         let small = case.ask(&case.get_file(&case.files.small))?;
         small.is_the_file(&case.files.small)
+    })
+}
+
+fn a_handoff_that_cannot_be_prepared_is_streamed_and_logged(kind: Kind) -> anyhow::Result<()> {
+    on_a_new_stack(kind, &Options::with_manager(), |stack| {
+        for worker in stack.worker_descriptors().keys() {
+            let mut prlimit = Command::new("prlimit");
+            prlimit.args([&format!("--pid={worker}"), "--nofile=64:64"]);
+            if let Some(account) = account(WORKER_ACCOUNT) {
+                // A root without CAP_SYS_RESOURCE may not, the account itself may.
+                prlimit.uid(account.uid.as_raw()).gid(account.gid.as_raw());
+            }
+            let status = prlimit.status().context("running prlimit")?;
+            ensure!(status.success(), "prlimit: {status}");
+        }
+        let case = Case::on(stack);
+        let answer = case.ask(&case.get("no_descriptors.php", "file=medium.bin"))?;
+        answer.is_the_file(&case.files.medium)?;
+        case.was_not_handed_off(&answer)?;
+        let logs = stack.log_tails();
+        ensure!(
+            logs.contains("send_file(): no handoff: "),
+            "no log says that there was no handoff"
+        );
+        Ok(())
     })
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::process::Command;
 
 use anyhow::{Context, ensure};
-use send_file_php_tests::case::Case;
+use send_file_php_tests::case::{Answer, Case};
 use send_file_php_tests::files::{Sample, hex};
 use send_file_php_tests::run::Run;
 use send_file_php_tests::stack::Kind;
@@ -17,9 +17,10 @@ pub(crate) fn cases(kind: Kind) -> &'static [(&'static str, Body)] {
     match kind {
         Kind::ApacheModPhp => named![
             a_file_through_tls_is_streamed_in_process,
-            a_file_through_mod_deflate_arrives_right,
+            a_file_is_not_compressed_by_mod_deflate,
             a_file_through_mod_ratelimit_is_streamed_in_process,
             a_file_included_in_a_page_is_streamed_in_process,
+            a_file_included_in_a_page_is_whole_whatever_was_asked_of_the_page,
         ],
         Kind::NginxFpmUnix | Kind::NginxFpmTcp => named![
             a_file_through_tls_is_handed_off,
@@ -82,18 +83,19 @@ fn a_file_through_http2_is_handed_off(case: &Case) -> anyhow::Result<()> {
     job(case, &tag, &case.files.big)
 }
 
-/// Whether it is deflated or mod_deflate was told to leave it: the client ends up with the file.
-fn a_file_through_mod_deflate_arrives_right(case: &Case) -> anyhow::Result<()> {
-    arrives(
-        case,
-        "http",
-        case.stack.address,
-        "deflated/",
-        &["--compressed"],
-        "1.1",
-        &case.files.medium,
-    )?;
-    Ok(())
+/// mod_deflate is told to leave it, so that it can be handed off and has its length and its ETag.
+fn a_file_is_not_compressed_by_mod_deflate(case: &Case) -> anyhow::Result<()> {
+    for sample in [&case.files.medium, &case.files.small] {
+        let request = case.get("deflated/send.php", &format!("file={}", sample.name));
+        let answer = case.ask(&request.with("Accept-Encoding", "gzip"))?;
+        answer.is_the_file(sample)?;
+        answer.has_no_header("Content-Encoding")?;
+        case.was_handed_off(&answer)?;
+    }
+    let page = case.get("deflated/readfile.php", "file=small.bin");
+    let page = case.ask(&page.with("Accept-Encoding", "gzip"))?;
+    // Or this would show nothing.
+    page.has_header("Content-Encoding", "gzip")
 }
 
 fn a_file_through_mod_ratelimit_is_streamed_in_process(case: &Case) -> anyhow::Result<()> {
@@ -112,12 +114,39 @@ fn a_file_through_mod_ratelimit_is_streamed_in_process(case: &Case) -> anyhow::R
 fn a_file_included_in_a_page_is_streamed_in_process(case: &Case) -> anyhow::Result<()> {
     let page = &case.files.page;
     let answer = case.ask(&case.get("included.shtml", &format!("file={}", page.name)))?;
+    is_the_page_around(&answer, page)?;
+    case.was_not_handed_off(&answer)
+}
+
+/// httpd passes the headers of the request for the page on to the script that it includes.
+fn a_file_included_in_a_page_is_whole_whatever_was_asked_of_the_page(
+    case: &Case,
+) -> anyhow::Result<()> {
+    let page = &case.files.page;
+    let alone = case.ask(&case.get_file(page))?;
+    let etag = alone.header("ETag")?;
+    let date = alone.header("Last-Modified")?;
+    for (name, value) in [
+        ("Range", "bytes=0-9"),
+        ("Range", "bytes=0-1,5-6"),
+        ("Range", "bytes=99999999-"),
+        ("If-None-Match", &etag),
+        ("If-Modified-Since", &date),
+        ("If-Match", "\"another version\""),
+    ] {
+        let request = case.get("included.shtml", &format!("file={}", page.name));
+        let answer = case.ask(&request.with(name, value))?;
+        is_the_page_around(&answer, page).with_context(|| format!("{name}: {value}"))?;
+    }
+    Ok(())
+}
+
+fn is_the_page_around(answer: &Answer, sample: &Sample) -> anyhow::Result<()> {
     answer.has_status(200)?;
     let mut expected = b"before".to_vec();
-    expected.extend(page.bytes(0, page.len)?);
+    expected.extend(sample.bytes(0, sample.len)?);
     expected.extend(b"after\n");
-    answer.has_body(&expected)?;
-    case.was_not_handed_off(&answer)
+    answer.has_body(&expected)
 }
 
 fn tls(case: &Case) -> anyhow::Result<SocketAddr> {
