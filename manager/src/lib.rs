@@ -17,6 +17,7 @@
 //! | [`daemon`] | starts it all |
 //!
 //! Where the bytes of a download stand is not stored anywhere: the kernel knows it, see [`source`].
+#![deny(unsafe_code)]
 
 pub mod accept;
 pub mod daemon;
@@ -33,5 +34,6 @@ pub mod sink;
 pub mod source;
 pub mod staging;
 pub mod stream;
+#[allow(unsafe_code, reason = "system calls and shared memory")]
 pub mod sys;
 pub mod timers;

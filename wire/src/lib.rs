@@ -20,7 +20,9 @@
 //!
 //! [`message`] has the packets byte by byte, for writers of other runtimes; [`channel`] sends and receives them and is
 //! the only file with unsafe code; [`limits`] names every bound.
+#![deny(unsafe_code)]
 
+#[allow(unsafe_code, reason = "receives into memory that processes share")]
 pub mod channel;
 pub mod limits;
 pub mod message;

@@ -1,4 +1,5 @@
 //! Every bound of the protocol, with its reason.
+#![forbid(unsafe_code)]
 
 /// The largest packet, in bytes. A Unix datagram must fit the sender's socket buffer (208 KiB by default); 32 KiB holds
 /// the largest multipart answer the planner makes and bounds what one offer costs the manager.
