@@ -294,9 +294,9 @@ impl EventLoop {
         let Some(peer) = self.forget_peer(handle) else {
             return;
         };
-        if let Some(slot) = peer.slot() {
+        if let (Some(slot), Some(cookie)) = (peer.slot(), peer.cookie()) {
             self.job_descriptors -= peer.descriptor_count() - 1;
-            peer.cookie().map(|cookie| self.cookies.remove(&cookie));
+            self.cookies.remove(&cookie);
             self.table.release(slot);
         }
         match reason {

@@ -269,7 +269,7 @@ impl Job {
         let mut bytes = self.stream.body_sent();
         if outcome != Outcome::Complete {
             if self.kind == socket::Kind::Tcp {
-                bytes = bytes.saturating_sub(socket::unacknowledged(self.connection()));
+                bytes = bytes.saturating_sub(self.unacknowledged());
             }
             socket::reset_on_close(self.connection());
         }
@@ -449,9 +449,10 @@ impl Job {
         }
     }
 
-    /// What the other side has not acknowledged, our own end not counted, which is one on TCP.
+    /// What the other side has not acknowledged; our own end, which is one on TCP once it was sent, not counted.
     fn unacknowledged(&self) -> u64 {
-        let own_end = u64::from(self.kind == socket::Kind::Tcp);
+        let end_was_sent = matches!(self.stage, Stage::Lingering { .. });
+        let own_end = u64::from(self.kind == socket::Kind::Tcp && end_was_sent);
         socket::unacknowledged(self.connection()).saturating_sub(own_end)
     }
 
