@@ -2,7 +2,6 @@
 
 CARGO ?= cargo
 PHP_CONFIG ?= php-config
-PHP ?= php
 PREFIX ?= /usr/local
 
 .PHONY: demo demo-apache demo-fpm test build install lint phpt figures test-docker packages clean

@@ -1,4 +1,5 @@
-//! Apache prefork with mod_php; TLS, mod_deflate, mod_ratelimit and SSI beside it, which all veto the handoff.
+//! Apache prefork with mod_php; beside it TLS, mod_ratelimit and SSI, which veto the handoff, and mod_deflate, which is
+//! kept out of it. And what both Apache stacks have in common.
 
 use anyhow::Context;
 
@@ -7,8 +8,8 @@ use super::layout::{Layout, certificate};
 use crate::limits::WORKERS;
 use crate::process::{Process, free_address, speaks_http};
 
-/// What both Apache stacks have in common.
-pub(super) const MODULES: &str = "\
+/// Modules of both.
+const MODULES: &str = "\
 LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
 LoadModule mime_module /usr/lib/apache2/modules/mod_mime.so
 LoadModule alias_module /usr/lib/apache2/modules/mod_alias.so
@@ -21,24 +22,16 @@ LoadModule filter_module /usr/lib/apache2/modules/mod_filter.so
 pub(super) fn start(layout: &Layout) -> anyhow::Result<Started> {
     let (address, tls) = (free_address()?, free_address()?);
     let certificate = certificate()?;
-    let config = format!(
-        "ServerRoot {dir}\n\
-         ServerName localhost\n\
-         Listen {address}\n\
-         Listen {tls}\n\
-         LoadModule mpm_prefork_module /usr/lib/apache2/modules/mod_mpm_prefork.so\n\
-         LoadModule php_module /usr/lib/apache2/modules/libphp8.2.so\n\
-         LoadModule deflate_module /usr/lib/apache2/modules/mod_deflate.so\n\
-         LoadModule ratelimit_module /usr/lib/apache2/modules/mod_ratelimit.so\n\
-         LoadModule include_module /usr/lib/apache2/modules/mod_include.so\n\
-         LoadModule socache_shmcb_module /usr/lib/apache2/modules/mod_socache_shmcb.so\n\
-         LoadModule ssl_module /usr/lib/apache2/modules/mod_ssl.so\n\
-         {MODULES}\
-         {account}\
-         PidFile {dir}/tmp/httpd.pid\n\
-         DefaultRuntimeDir {dir}/tmp\n\
-         ErrorLog {dir}/logs/error.log\n\
-         Mutex pthread\n\
+    let modules = "\
+        LoadModule mpm_prefork_module /usr/lib/apache2/modules/mod_mpm_prefork.so\n\
+        LoadModule php_module /usr/lib/apache2/modules/libphp8.2.so\n\
+        LoadModule deflate_module /usr/lib/apache2/modules/mod_deflate.so\n\
+        LoadModule ratelimit_module /usr/lib/apache2/modules/mod_ratelimit.so\n\
+        LoadModule include_module /usr/lib/apache2/modules/mod_include.so\n\
+        LoadModule socache_shmcb_module /usr/lib/apache2/modules/mod_socache_shmcb.so\n\
+        LoadModule ssl_module /usr/lib/apache2/modules/mod_ssl.so\n";
+    let directives = format!(
+        "Listen {tls}\n\
          StartServers {WORKERS}\n\
          MinSpareServers {WORKERS}\n\
          MaxSpareServers {WORKERS}\n\
@@ -47,8 +40,6 @@ pub(super) fn start(layout: &Layout) -> anyhow::Result<Started> {
          KeepAliveTimeout 2\n\
          MaxKeepAliveRequests 0\n\
          PHPIniDir {dir}\n\
-         DocumentRoot {dir}/docroot\n\
-         Header always set X-From-The-Server kept\n\
          <FilesMatch \"\\.php$\">\n\
            SetHandler application/x-httpd-php\n\
          </FilesMatch>\n\
@@ -71,23 +62,40 @@ pub(super) fn start(layout: &Layout) -> anyhow::Result<Started> {
          </VirtualHost>\n",
         dir = layout.dir(),
         certificate = certificate.display(),
-        account = layout.account_lines("User ACCOUNT\nGroup ACCOUNT\n"),
     );
     Ok(Started {
         address,
         tls: Some(tls),
-        processes: vec![start_apache(layout, &config, address)?],
+        processes: vec![start_apache(layout, address, modules, &directives)?],
         php: 0,
     })
 }
 
-/// Starts Apache with this configuration.
+/// Starts Apache with these modules and directives besides those of both stacks.
 pub(super) fn start_apache(
     layout: &Layout,
-    config: &str,
     address: std::net::SocketAddr,
+    modules: &str,
+    directives: &str,
 ) -> anyhow::Result<Process> {
-    layout.write("httpd.conf", config)?;
+    let config = format!(
+        "ServerRoot {dir}\n\
+         ServerName localhost\n\
+         Listen {address}\n\
+         {modules}\
+         {MODULES}\
+         {account}\
+         PidFile {dir}/tmp/httpd.pid\n\
+         DefaultRuntimeDir {dir}/tmp\n\
+         ErrorLog {dir}/logs/error.log\n\
+         Mutex pthread\n\
+         DocumentRoot {dir}/docroot\n\
+         Header always set X-From-The-Server kept\n\
+         {directives}",
+        dir = layout.dir(),
+        account = layout.account_lines("User ACCOUNT\nGroup ACCOUNT\n"),
+    );
+    layout.write("httpd.conf", &config)?;
     let mut command = layout.command("apache2");
     command
         .arg("-f")

@@ -32,41 +32,17 @@ pub(crate) fn cases(kind: Kind) -> &'static [(&'static str, Body)] {
 }
 
 fn a_file_through_tls_is_streamed_in_process(case: &Case) -> anyhow::Result<()> {
-    let tag = arrives(
-        case,
-        "https",
-        tls(case)?,
-        "",
-        &["--http1.1"],
-        "1.1",
-        &case.files.medium,
-    )?;
+    let tag = arrives_through_tls(case, "--http1.1", "1.1", &case.files.medium)?;
     no_job(case, &tag)
 }
 
 fn a_file_through_tls_is_handed_off(case: &Case) -> anyhow::Result<()> {
-    let tag = arrives(
-        case,
-        "https",
-        tls(case)?,
-        "",
-        &["--http1.1"],
-        "1.1",
-        &case.files.big,
-    )?;
+    let tag = arrives_through_tls(case, "--http1.1", "1.1", &case.files.big)?;
     job(case, &tag, &case.files.big)
 }
 
 fn a_file_through_tls_and_http2_is_handed_off(case: &Case) -> anyhow::Result<()> {
-    let tag = arrives(
-        case,
-        "https",
-        tls(case)?,
-        "",
-        &["--http2"],
-        "2",
-        &case.files.big,
-    )?;
+    let tag = arrives_through_tls(case, "--http2", "2", &case.files.big)?;
     job(case, &tag, &case.files.big)
 }
 
@@ -81,6 +57,16 @@ fn a_file_through_http2_is_handed_off(case: &Case) -> anyhow::Result<()> {
         &case.files.big,
     )?;
     job(case, &tag, &case.files.big)
+}
+
+/// Curl is told to speak this version of HTTP, and did.
+fn arrives_through_tls(
+    case: &Case,
+    flag: &str,
+    version: &str,
+    sample: &Sample,
+) -> anyhow::Result<String> {
+    arrives(case, "https", tls(case)?, "", &[flag], version, sample)
 }
 
 /// mod_deflate is told to leave it, so that it can be handed off and has its length and its ETag.
