@@ -45,6 +45,7 @@ impl TryFrom<RawArguments<'_>> for Arguments {
             content_type: raw.content_type,
             download_as: raw.download_as,
             inline: raw.inline,
+            ..RawOptions::default()
         });
         let options = options.map_err(|error| Error::Value(format!("send_file(): {error}")))?;
         let tag = raw.tag.unwrap_or_default();

@@ -13,7 +13,7 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, open as open_path};
 use nix::libc;
 use nix::sys::stat::Mode;
-use send_file_response::{FileFacts, Mtime};
+use send_file_response::{FileFacts, Mtime, Version};
 
 use crate::error::{Error, Refusal};
 use crate::ffi;
@@ -52,11 +52,13 @@ pub(crate) fn open(path: &CStr) -> Result<OpenFile, Error> {
 
     let facts = FileFacts {
         size: metadata.len(),
-        mtime: Mtime {
-            secs: metadata.mtime(),
-            nanos: u32::try_from(metadata.mtime_nsec()).unwrap_or(0),
+        version: Version::File {
+            mtime: Mtime {
+                secs: metadata.mtime(),
+                nanos: u32::try_from(metadata.mtime_nsec()).unwrap_or(0),
+            },
+            inode: metadata.ino(),
         },
-        inode: metadata.ino(),
     };
     Ok(OpenFile { file, facts })
 }

@@ -6,7 +6,8 @@ use std::os::unix::fs::FileExt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use send_file_response::{
-    CODING_MARK_BYTES, FileFacts, Method, Options, Request, Response, Script, may_be_coded, respond,
+    CODING_MARK_BYTES, FileFacts, Method, Options, Representations, Request, Response, Script,
+    may_be_coded, respond,
 };
 
 use crate::error::Error;
@@ -61,7 +62,11 @@ impl Exchange {
             status: self.status,
             headers: &script_headers,
         };
-        let mut response = respond(&request, facts, &script, options, now_secs());
+        let representations = Representations {
+            identity: *facts,
+            coded: &[],
+        };
+        let mut response = respond(&request, &representations, &script, options, now_secs());
         if !self.has_its_coding(file) {
             response.removed.push("Content-Encoding");
         }

@@ -1,4 +1,38 @@
-//! Content codings, as far as the first bytes tell.
+//! Content codings: those of precompressed files, and what the first bytes of a file tell.
+
+/// A coding that a sibling of the file may be in (RFC 9110 section 8.4.1, RFC 7932, RFC 8878).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Coding {
+    /// `a.js.gz` beside `a.js`.
+    Gzip,
+    /// `a.js.br` beside `a.js`.
+    Brotli,
+    /// `a.js.zst` beside `a.js`.
+    Zstd,
+}
+
+impl Coding {
+    /// All of them; the first is preferred where nothing else tells two apart.
+    pub const ALL: [Coding; 3] = [Coding::Brotli, Coding::Zstd, Coding::Gzip];
+
+    /// The name in Accept-Encoding and Content-Encoding.
+    pub fn name(self) -> &'static str {
+        match self {
+            Coding::Gzip => "gzip",
+            Coding::Brotli => "br",
+            Coding::Zstd => "zstd",
+        }
+    }
+
+    /// What the name of the sibling has behind that of the file.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Coding::Gzip => ".gz",
+            Coding::Brotli => ".br",
+            Coding::Zstd => ".zst",
+        }
+    }
+}
 
 /// How many bytes from the start of a file [`may_be_coded`] looks at.
 pub const CODING_MARK_BYTES: usize = 2;

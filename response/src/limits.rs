@@ -19,3 +19,10 @@ pub const MAX_CONTENT_TYPE_BYTES: usize = 255;
 /// Length of the name after `download_as`, in bytes of UTF-8. NTFS and APFS allow 255 characters,
 /// at most 765 bytes; percent-encoded it still fits the 8 KiB that servers allow a header.
 pub const MAX_DOWNLOAD_NAME_BYTES: usize = 765;
+
+/// Length of the `etag` argument, in bytes. A SHA-512 in hex has 128; with the name of a coding behind it the field stays
+/// a small part of the 8 KiB that servers allow a header.
+pub const MAX_ETAG_BYTES: usize = 256;
+
+/// Malformed lines of a `mime.types` file whose numbers are kept: enough for a warning that helps.
+pub const MAX_MALFORMED_LINES: usize = 8;

@@ -1,6 +1,9 @@
 //! The media type: as the caller said, or guessed from the file's extension.
 
+use std::borrow::Cow;
+
 use crate::limits::MAX_CONTENT_TYPE_BYTES;
+use crate::media_types::MediaTypes;
 use crate::options::OptionError;
 use crate::script::Script;
 
@@ -13,7 +16,7 @@ pub(crate) enum MediaType {
     /// The `content_type` argument: wins over a `header()` of the script.
     Explicit(String),
     /// By extension: gives way to a `header()` of the script.
-    Guessed(&'static str),
+    Guessed(Cow<'static, str>),
 }
 
 impl MediaType {
@@ -36,9 +39,15 @@ impl MediaType {
     }
 
     /// No charset is added: what the text is encoded in is not in its name.
-    pub(crate) fn guess(filename: &[u8]) -> MediaType {
-        let guessed = extension(filename).and_then(|ext| mime_guess::from_ext(ext).first_raw());
-        MediaType::Guessed(guessed.unwrap_or(UNKNOWN))
+    pub(crate) fn guess(filename: &[u8], own: Option<&MediaTypes>) -> MediaType {
+        let Some(extension) = extension(filename) else {
+            return MediaType::Guessed(UNKNOWN.into());
+        };
+        if let Some(found) = own.and_then(|own| own.of_extension(extension)) {
+            return MediaType::Guessed(found.to_owned().into());
+        }
+        let guessed = mime_guess::from_ext(extension).first_raw();
+        MediaType::Guessed(guessed.unwrap_or(UNKNOWN).into())
     }
 
     /// The header to set; `None` if that of the script stays.
@@ -50,15 +59,19 @@ impl MediaType {
         }
     }
 
+    /// The type that the client is told; `None` if the script has set an empty one.
+    pub(crate) fn in_force<'a>(&'a self, script: &Script<'a>) -> Option<&'a str> {
+        self.header(script)
+            .or_else(|| script.first("Content-Type"))
+            .filter(|value| !value.is_empty())
+    }
+
     /// The type for the header of a part. The script's value becomes body bytes there, so it is
     /// only repeated if it is harmless and short; the RFC asks for it with SHOULD.
     pub(crate) fn in_part<'a>(&'a self, script: &Script<'a>) -> Option<&'a str> {
-        self.header(script).or_else(|| {
-            script
-                .first("Content-Type")
-                .filter(|value| value.len() <= MAX_CONTENT_TYPE_BYTES)
-                .filter(|value| !value.is_empty() && !value.chars().any(char::is_control))
-        })
+        self.in_force(script)
+            .filter(|value| value.len() <= MAX_CONTENT_TYPE_BYTES)
+            .filter(|value| !value.chars().any(char::is_control))
     }
 }
 
@@ -77,14 +90,17 @@ fn is_media_type(value: &str) -> bool {
         Some((essence, parameters)) => (essence, Some(parameters)),
         None => (value, None),
     };
-    let Some((kind, subtype)) = essence.trim_end().split_once('/') else {
-        return false;
-    };
-    is_token(kind) && is_token(subtype) && parameters.is_none_or(|text| text.contains('='))
+    is_type_and_subtype(essence.trim_end()) && parameters.is_none_or(|text| text.contains('='))
+}
+
+/// Without parameters.
+pub(crate) fn is_type_and_subtype(value: &str) -> bool {
+    let names = value.split_once('/');
+    names.is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype))
 }
 
 /// RFC 9110 section 5.6.2.
-fn is_token(text: &str) -> bool {
+pub(crate) fn is_token(text: &str) -> bool {
     !text.is_empty()
         && text
             .bytes()
@@ -95,8 +111,8 @@ fn is_token(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn guessed(filename: &[u8]) -> &'static str {
-        match MediaType::guess(filename) {
+    fn guessed(filename: &[u8]) -> Cow<'static, str> {
+        match MediaType::guess(filename, None) {
             MediaType::Guessed(value) => value,
             MediaType::Explicit(_) => unreachable!(),
         }
@@ -123,6 +139,35 @@ mod tests {
         ] {
             assert_eq!(guessed(name), UNKNOWN, "{name:?}");
         }
+    }
+
+    #[test]
+    fn the_table_of_the_administrator_comes_first() {
+        let own = MediaTypes::parse("text/x-own png");
+        let guess = |filename| MediaType::guess(filename, Some(&own));
+        assert_eq!(guess(b"a.PNG"), MediaType::Guessed("text/x-own".into()));
+        assert_eq!(guess(b"a.html"), MediaType::Guessed("text/html".into()));
+    }
+
+    #[test]
+    fn the_type_in_force_is_that_of_the_argument_the_script_or_the_guess() {
+        let headers = [("content-type", "text/x-script")];
+        let script = Script {
+            status: None,
+            headers: &headers,
+        };
+        let silent = Script::default();
+        let explicit = MediaType::explicit(b"text/x-argument").unwrap();
+        let guessed = MediaType::guess(b"a.png", None);
+        assert_eq!(explicit.in_force(&script), Some("text/x-argument"));
+        assert_eq!(guessed.in_force(&script), Some("text/x-script"));
+        assert_eq!(guessed.in_force(&silent), Some("image/png"));
+        let headers = [("Content-Type", "")];
+        let empty = Script {
+            status: None,
+            headers: &headers,
+        };
+        assert_eq!(guessed.in_force(&empty), None);
     }
 
     #[test]
@@ -168,7 +213,7 @@ mod tests {
                 status: None,
                 headers: &headers,
             };
-            MediaType::guess(b"a.png")
+            MediaType::guess(b"a.png", None)
                 .in_part(&script)
                 .map(str::to_owned)
         };

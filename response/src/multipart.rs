@@ -2,13 +2,14 @@
 
 use crate::range::ByteRange;
 use crate::response::Part;
+use crate::window::Window;
 
-/// The body: a header before each range and the closing delimiter.
+/// The body: a header before each range of the window and the closing delimiter.
 ///
 /// Its length is known from the parts, so it goes out with Content-Length like any other.
 pub(crate) fn parts(
     ranges: &[ByteRange],
-    size: u64,
+    window: &Window,
     content_type: Option<&str>,
     boundary: &str,
 ) -> Vec<Part> {
@@ -18,13 +19,13 @@ pub(crate) fn parts(
         let line_break = if index == 0 { "" } else { "\r\n" };
         let content_type =
             content_type.map_or(String::new(), |value| format!("Content-Type: {value}\r\n"));
-        let content_range = range.content_range(size);
+        let content_range = range.content_range(window.bytes);
         let header = format!(
             "{line_break}--{boundary}\r\n{content_type}Content-Range: {content_range}\r\n\r\n"
         );
         parts.push(Part::Literal(header.into_bytes()));
         parts.push(Part::Span {
-            offset: range.first,
+            offset: window.offset + range.first,
             len: range.bytes(),
         });
     }
@@ -83,6 +84,11 @@ mod tests {
         ByteRange { first: 0, last: 0 },
     ];
 
+    const WINDOW: Window = Window {
+        offset: 100,
+        bytes: 10,
+    };
+
     fn text(parts: &[Part]) -> String {
         parts
             .iter()
@@ -96,16 +102,16 @@ mod tests {
     #[test]
     fn each_range_has_its_type_and_place() {
         assert_eq!(
-            text(&parts(&RANGES, 10, Some("text/plain"), "B")),
-            "--B\r\nContent-Type: text/plain\r\nContent-Range: bytes 1-2/10\r\n\r\n<1+2>\
-             \r\n--B\r\nContent-Type: text/plain\r\nContent-Range: bytes 0-0/10\r\n\r\n<0+1>\
+            text(&parts(&RANGES, &WINDOW, Some("text/plain"), "B")),
+            "--B\r\nContent-Type: text/plain\r\nContent-Range: bytes 1-2/10\r\n\r\n<101+2>\
+             \r\n--B\r\nContent-Type: text/plain\r\nContent-Range: bytes 0-0/10\r\n\r\n<100+1>\
              \r\n--B--\r\n"
         );
     }
 
     #[test]
     fn a_type_that_cannot_be_repeated_is_left_out() {
-        let body = text(&parts(&RANGES, 10, None, "B"));
+        let body = text(&parts(&RANGES, &WINDOW, None, "B"));
         assert!(body.starts_with("--B\r\nContent-Range: "), "{body}");
     }
 

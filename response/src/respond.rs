@@ -1,28 +1,30 @@
 //! The decision: which answer it is, and what goes with it.
 
 use crate::conditional::{self, Verdict};
-use crate::file::FileFacts;
 use crate::multipart;
+use crate::negotiation;
 use crate::options::Options;
 use crate::range::{self, ByteRange, Selection};
+use crate::representation::{Representations, Selected};
 use crate::request::{Method, Request};
 use crate::response::{Part, Response};
 use crate::script::Script;
 use crate::validators::Validators;
 
-/// Decides the answer to `request` with the file that `file` describes.
+/// Decides the answer to `request` with the file or one of its precompressed siblings.
 ///
 /// `now_secs` is the time of the answer in seconds since the epoch.
 pub fn respond(
     request: &Request,
-    file: &FileFacts,
+    representations: &Representations,
     script: &Script,
     options: &Options,
     now_secs: i64,
 ) -> Response {
+    let selected = negotiation::select(request, representations, script, options);
     let answer = Answer {
         method: request.method,
-        file,
+        selected: &selected,
         script,
         options,
         now_secs,
@@ -33,11 +35,11 @@ pub fn respond(
     if request.method == Method::Other {
         return answer.whole(200);
     }
-    let validators = Validators::of(file, script, now_secs);
+    let validators = Validators::of(&selected, script, now_secs);
     match conditional::evaluate(request, &validators) {
         Verdict::NotModified => answer.not_modified(),
         Verdict::PreconditionFailed => answer.precondition_failed(),
-        Verdict::Proceed => match selection(request, file, script, &validators) {
+        Verdict::Proceed => match selection(request, &selected, script, &validators) {
             Selection::Whole => answer.whole(200),
             Selection::Unsatisfiable => answer.range_not_satisfiable(),
             Selection::One(range) => answer.one_range(range),
@@ -49,7 +51,7 @@ pub fn respond(
 /// Several Range lines are ignored: they are no list, and joined they would be malformed.
 fn selection(
     request: &Request,
-    file: &FileFacts,
+    selected: &Selected,
     script: &Script,
     validators: &Validators,
 ) -> Selection {
@@ -58,7 +60,7 @@ fn selection(
     }
     match request.single("Range") {
         Some(value) if conditional::if_range(request, validators) => {
-            range::select(value, file.size)
+            range::select(value, selected.window.bytes)
         }
         _ => Selection::Whole,
     }
@@ -81,7 +83,7 @@ const DIGEST_FIELDS: [&str; 2] = ["Content-Digest", "Content-MD5"];
 
 struct Answer<'a> {
     method: Method,
-    file: &'a FileFacts,
+    selected: &'a Selected,
     script: &'a Script<'a>,
     options: &'a Options,
     now_secs: i64,
@@ -117,14 +119,14 @@ impl Answer<'_> {
         }
         let mut lines = self.script.all("Content-Range").peekable();
         if lines.peek().is_some() {
-            if lines.all(|line| ByteRange::bytes_named(line) == Some(self.file.size)) {
+            if lines.all(|line| ByteRange::bytes_named(line) == Some(self.selected.window.bytes)) {
                 return self.whole(206);
             }
             let mut response = self.whole(200);
             response.removed.push("Content-Range");
             return response;
         }
-        if self.file.size == 0 {
+        if self.selected.window.bytes == 0 {
             // There is no part to name.
             return self.whole(200);
         }
@@ -135,11 +137,13 @@ impl Answer<'_> {
 
     fn whole(&self, status: u16) -> Response {
         let mut response = self.with_content(status);
+        let window = &self.selected.window;
         let whole = Part::Span {
-            offset: 0,
-            len: self.file.size,
+            offset: window.offset,
+            len: window.bytes,
         };
         self.set_content(&mut response, vec![whole]);
+        response.whole = self.method != Method::Head;
         response
     }
 
@@ -155,18 +159,18 @@ impl Answer<'_> {
     fn whole_content_range(&self) -> String {
         let whole = ByteRange {
             first: 0,
-            last: self.file.size - 1,
+            last: self.selected.window.bytes - 1,
         };
-        whole.content_range(self.file.size)
+        whole.content_range(self.selected.window.bytes)
     }
 
     fn one_range(&self, range: ByteRange) -> Response {
         let mut response = self.with_content(206);
         response.removed.extend(DIGEST_FIELDS);
-        let content_range = range.content_range(self.file.size);
+        let content_range = range.content_range(self.selected.window.bytes);
         set(&mut response, "Content-Range", content_range);
         let span = Part::Span {
-            offset: range.first,
+            offset: self.selected.window.offset + range.first,
             len: range.bytes(),
         };
         self.set_content(&mut response, vec![span]);
@@ -174,9 +178,9 @@ impl Answer<'_> {
     }
 
     fn many_ranges(&self, ranges: &[ByteRange]) -> Response {
-        let boundary = multipart::boundary(&self.file.etag(), ranges, self.now_secs);
+        let boundary = multipart::boundary(&self.selected.etag(), ranges, self.now_secs);
         let part_type = self.options.media_type.in_part(self.script);
-        let parts = multipart::parts(ranges, self.file.size, part_type, &boundary);
+        let parts = multipart::parts(ranges, &self.selected.window, part_type, &boundary);
         let mut response = self.with_content(206);
         response.removed.extend(DIGEST_FIELDS);
         set(
@@ -209,7 +213,7 @@ impl Answer<'_> {
         set(
             &mut response,
             "Content-Range",
-            format!("bytes */{}", self.file.size),
+            format!("bytes */{}", self.selected.window.bytes),
         );
         response
     }
@@ -256,12 +260,14 @@ impl Answer<'_> {
             headers: Vec::new(),
             removed: vec!["Transfer-Encoding"],
             parts: Vec::new(),
+            coding: self.selected.coding,
+            whole: false,
         }
     }
 
     fn set_validators(&self, response: &mut Response) {
-        self.set_default(response, "ETag", self.file.etag());
-        if let Some(date) = self.file.last_modified(self.now_secs) {
+        self.set_default(response, "ETag", self.selected.etag());
+        if let Some(date) = self.selected.file.last_modified(self.now_secs) {
             self.set_default(response, "Last-Modified", date);
         }
     }

@@ -1,5 +1,7 @@
 //! The answer.
 
+use crate::coding::Coding;
+
 /// The answer to the client, to be merged with what the script set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
@@ -14,6 +16,11 @@ pub struct Response {
     /// The body, in order. Empty for HEAD, 204, 304, 412, 416 and an empty file; never holds an
     /// empty part.
     pub parts: Vec<Part>,
+    /// Which representation the spans are of: this sibling, or the file itself.
+    pub coding: Option<Coding>,
+    /// The body is all of the content, and is sent: whoever receives it needs no second request.
+    /// False for HEAD, for a range, and where there is no content (204, 205, 304, 412, 416).
+    pub whole: bool,
 }
 
 impl Response {

@@ -1,8 +1,8 @@
 //! What identifies the selected representation: its entity tag and modification date.
 
 use crate::etag::EntityTag;
-use crate::file::FileFacts;
 use crate::http_date;
+use crate::representation::Selected;
 use crate::script::Script;
 
 /// The validators that the client will see and that its conditions are judged against: the script's
@@ -17,15 +17,15 @@ pub(crate) struct Validators {
 }
 
 impl Validators {
-    pub(crate) fn of(file: &FileFacts, script: &Script, now_secs: i64) -> Validators {
+    pub(crate) fn of(selected: &Selected, script: &Script, now_secs: i64) -> Validators {
         let last_modified_secs = match script.first("Last-Modified") {
             Some(value) => http_date::parse(value, now_secs),
-            None => file.last_modified_secs(now_secs),
+            None => selected.file.last_modified_secs(now_secs),
         };
         Validators {
             etag: script
                 .first("ETag")
-                .map_or_else(|| file.etag(), str::to_owned),
+                .map_or_else(|| selected.etag(), str::to_owned),
             last_modified_secs,
             now_secs,
         }
@@ -57,19 +57,27 @@ impl Validators {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::file::Mtime;
+    use crate::file::{FileFacts, Mtime, Version};
+    use crate::window::Window;
 
     const NOW: i64 = 1_750_000_000;
 
-    fn modified_at(secs: i64) -> FileFacts {
-        FileFacts {
-            size: 4096,
-            mtime: Mtime { secs, nanos: 255 },
-            inode: 16,
+    fn modified_at(secs: i64) -> Selected {
+        let mtime = Mtime { secs, nanos: 255 };
+        Selected {
+            coding: None,
+            file: FileFacts {
+                size: 4096,
+                version: Version::File { mtime, inode: 16 },
+            },
+            window: Window {
+                offset: 0,
+                bytes: 4096,
+            },
         }
     }
 
-    fn without_script(file: &FileFacts) -> Validators {
+    fn without_script(file: &Selected) -> Validators {
         Validators::of(file, &Script::default(), NOW)
     }
 

@@ -2,7 +2,8 @@
 #![allow(dead_code)] // Each test binary uses a part of it.
 
 use send_file_response::{
-    FileFacts, Method, Mtime, Options, Part, RawOptions, Request, Response, Script, respond,
+    Coding, FileFacts, Method, Mtime, Options, Part, RawOptions, Representations, Request,
+    Response, Script, Version, respond,
 };
 
 pub(crate) const NOW: i64 = 1_750_000_000;
@@ -21,6 +22,7 @@ pub(crate) struct Case<'a> {
     pub(crate) script: Headers<'a>,
     pub(crate) options: RawOptions<'a>,
     pub(crate) size: u64,
+    pub(crate) coded: &'a [(Coding, FileFacts)],
 }
 
 impl Default for Case<'_> {
@@ -35,6 +37,7 @@ impl Default for Case<'_> {
                 ..RawOptions::default()
             },
             size: CONTENT.len() as u64,
+            coded: &[],
         }
     }
 }
@@ -46,20 +49,23 @@ impl Case<'_> {
             method: Method::parse(self.method),
             headers: self.request,
         };
-        let file = FileFacts {
-            size: self.size,
-            mtime: Mtime {
-                secs: 784_111_777,
-                nanos: 5,
+        let mtime = Mtime {
+            secs: 784_111_777,
+            nanos: 5,
+        };
+        let representations = Representations {
+            identity: FileFacts {
+                size: self.size,
+                version: Version::File { mtime, inode: 7 },
             },
-            inode: 7,
+            coded: self.coded,
         };
         let script = Script {
             status: self.status,
             headers: self.script,
         };
         let options = Options::new(self.options).unwrap();
-        let response = respond(&request, &file, &script, &options, NOW);
+        let response = respond(&request, &representations, &script, &options, NOW);
         assert_sound(self, &response);
         response
     }
