@@ -480,6 +480,7 @@ mod tests {
         let offer = Offer {
             id: OfferId(1),
             framing: Framing::Raw,
+            rate: None,
             parts: vec![Part::Span { offset: 0, len: 1 }],
             tag: Vec::new(),
         };

@@ -58,6 +58,7 @@ pub(crate) fn offer(settings: &Settings, download: &Download) -> Result<Accepted
     let offer = Offer {
         id,
         framing: download.framing,
+        rate: None,
         parts: download.parts.iter().map(wire_part).collect(),
         tag: download.tag.to_vec(),
     };

@@ -255,6 +255,7 @@ fn offer_of(offset: u64, len: u64) -> Offer {
     Offer {
         id: OfferId(77),
         framing: Framing::Raw,
+        rate: None,
         parts: vec![Part::Span { offset, len }],
         tag: b"abuse".to_vec(),
     }

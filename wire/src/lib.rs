@@ -19,16 +19,18 @@
 //! never two writers to a client, and never none.
 //!
 //! [`message`] has the packets byte by byte, for writers of other runtimes; [`channel`] sends and receives them and is
-//! the only file with unsafe code; [`limits`] names every bound.
+//! the only file with unsafe code; [`pace`] is the rule that both sides keep a rate by; [`limits`] names every bound.
 #![deny(unsafe_code)]
 
 #[allow(unsafe_code, reason = "receives into memory that processes share")]
 pub mod channel;
 pub mod limits;
 pub mod message;
+pub mod pace;
 
 pub use channel::{Descriptors, Landing, ReceiveError};
 pub use message::{
-    Answer, Commit, DecodeError, FastCgi, Framing, Offer, OfferId, Part, Reason, ServerKind,
+    Answer, Commit, DecodeError, FastCgi, Framing, Offer, OfferId, Part, Rate, Reason, ServerKind,
     VERSION,
 };
+pub use pace::Pace;

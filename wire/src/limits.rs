@@ -1,6 +1,8 @@
 //! Every bound of the protocol, with its reason.
 #![forbid(unsafe_code)]
 
+use std::time::Duration;
+
 /// The largest packet, in bytes. A Unix datagram must fit the sender's socket buffer (208 KiB by default); 32 KiB holds
 /// the largest multipart answer the planner makes and bounds what one offer costs the manager.
 pub const MAX_PACKET_BYTES: usize = 32 * 1024;
@@ -20,3 +22,19 @@ pub const MAX_TAG_BYTES: usize = 128;
 
 /// The descriptors of an offer: the connection and the file.
 pub const OFFER_DESCRIPTORS: usize = 2;
+
+/// The bytes a paced body leaves in at a time, where that is neither too often nor too seldom: what one sendfile(2) moves
+/// at little more than its fixed cost.
+pub const PACE_QUANTUM_BYTES: u64 = 64 * 1024;
+
+/// The shortest pause between two pieces of a paced body: a hundred wake-ups a second for the fastest, and still longer
+/// than the millisecond that a timer is late.
+pub const MIN_PACE_INTERVAL: Duration = Duration::from_millis(10);
+
+/// The longest pause between two pieces of a paced body, unless even one byte takes longer: eight a second look smooth
+/// to a person, and thousands of slow downloads cost little.
+pub const MAX_PACE_INTERVAL: Duration = Duration::from_millis(125);
+
+/// The time a paced body may make up for when it could not leave, beyond its burst. A twentieth of 5 s: whatever client
+/// and machine do, no 5 s have 5 % too much.
+pub const PACE_CREDIT_TIME: Duration = Duration::from_millis(250);

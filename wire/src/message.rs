@@ -22,13 +22,15 @@
 //! | 27 | 1 | 0 |
 //! | 28 | 2 | FastCGI: the request id, not 0; raw: 0 |
 //! | 30 | 2 | 0 |
-//! | 32 | 16 each | the parts: offset in the file (`u64::MAX`: literal bytes) and length, not 0 |
+//! | 32 | 8 | rate: bytes of the body a second; 0: as fast as the connection takes them |
+//! | 40 | 8 | burst: bytes of the body that leave before the rate applies; without a rate: 0 |
+//! | 48 | 16 each | the parts: offset in the file (`u64::MAX`: literal bytes) and length, not 0 |
 //! | then | | the tag, then the literal bytes of all literal parts, one after the other |
 //!
 //! and carries exactly two descriptors, in this order: the connection, the file.
 #![forbid(unsafe_code)]
 
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU64};
 
 use crate::limits::{MAX_PACKET_BYTES, MAX_PARTS, MAX_TAG_BYTES};
 
@@ -39,7 +41,7 @@ pub const VERSION: u16 = 1;
 pub const HEADER_BYTES: usize = 16;
 
 const MAGIC: [u8; 4] = *b"sndf";
-const OFFER_HEADER_BYTES: usize = 32;
+const OFFER_HEADER_BYTES: usize = 48;
 const PART_BYTES: usize = 16;
 const LITERAL: u64 = u64::MAX;
 
@@ -54,10 +56,21 @@ pub struct Offer {
     pub id: OfferId,
     /// What surrounds the body on this connection.
     pub framing: Framing,
+    /// How fast the body may leave; `None`: as fast as the connection takes it.
+    pub rate: Option<Rate>,
     /// The body, in order. Never empty, no part of length 0.
     pub parts: Vec<Part>,
     /// Returned in logs and events, opaque.
     pub tag: Vec<u8>,
+}
+
+/// How fast a body may leave. Framing and headers are not counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// Bytes a second, on average.
+    pub bytes_per_sec: NonZeroU64,
+    /// Bytes sent at full speed before the rate applies.
+    pub burst_bytes: u64,
 }
 
 /// What surrounds the body on a connection.
@@ -242,6 +255,11 @@ impl Offer {
         packet.extend([framing, server, keep, 0]);
         packet.extend(request_id.to_le_bytes());
         packet.extend([0, 0]);
+        let (rate, burst) = self
+            .rate
+            .map_or((0, 0), |rate| (rate.bytes_per_sec.get(), rate.burst_bytes));
+        packet.extend(rate.to_le_bytes());
+        packet.extend(burst.to_le_bytes());
         for part in &self.parts {
             let offset = match part {
                 Part::Span { offset, .. } => *offset,
@@ -281,6 +299,7 @@ impl Offer {
             return Err(DecodeError::Field("reserved"));
         }
         let framing = decode_framing(fixed[24], fixed[25], fixed[26], u16_at(fixed, 28))?;
+        let rate = decode_rate(u64_at(fixed, 32), u64_at(fixed, 40))?;
 
         let mut rest = Cursor(&packet[OFFER_HEADER_BYTES..]);
         let table = rest.take(part_count * PART_BYTES)?;
@@ -314,6 +333,7 @@ impl Offer {
         Ok(Offer {
             id,
             framing,
+            rate,
             parts,
             tag,
         })
@@ -457,6 +477,17 @@ fn decode_framing(
     }
 }
 
+fn decode_rate(bytes_per_sec: u64, burst_bytes: u64) -> Result<Option<Rate>, DecodeError> {
+    match NonZeroU64::new(bytes_per_sec) {
+        None if burst_bytes > 0 => Err(DecodeError::Field("burst without a rate")),
+        None => Ok(None),
+        Some(bytes_per_sec) => Ok(Some(Rate {
+            bytes_per_sec,
+            burst_bytes,
+        })),
+    }
+}
+
 fn decode_reason(code: u16) -> Result<Reason, DecodeError> {
     use Reason::{Busy, Connection, Draining, Duplicate, File, Malformed, Resources, Version};
     [
@@ -512,6 +543,7 @@ mod tests {
         Offer {
             id: OfferId(7),
             framing: Framing::Raw,
+            rate: None,
             parts: vec![Part::Span { offset: 3, len: 40 }],
             tag: b"order-17".to_vec(),
         }
@@ -524,6 +556,29 @@ mod tests {
             ..offer()
         };
         assert!(offer.encode().unwrap().len() <= HEAD_BYTES);
+    }
+
+    #[test]
+    fn a_burst_without_a_rate_is_refused() {
+        let mut packet = offer().encode().unwrap();
+        packet[40] = 1;
+        let refused = DecodeError::Field("burst without a rate");
+        assert_eq!(Offer::decode(&packet), Err(refused));
+    }
+
+    #[test]
+    fn rate_and_burst_lie_where_the_table_says() {
+        let rate = Rate {
+            bytes_per_sec: NonZeroU64::new(0x0102).unwrap(),
+            burst_bytes: 0x0304,
+        };
+        let packet = Offer {
+            rate: Some(rate),
+            ..offer()
+        };
+        let packet = packet.encode().unwrap();
+        assert_eq!(packet[32..48], *b"\x02\x01\0\0\0\0\0\0\x04\x03\0\0\0\0\0\0");
+        assert_eq!(packet[48], 3, "the first part starts behind them");
     }
 
     #[test]
@@ -637,15 +692,24 @@ mod tests {
         prop_oneof![Just(Framing::Raw), fastcgi]
     }
 
+    fn any_rate() -> impl Strategy<Value = Option<Rate>> {
+        let rate = (1..=u64::MAX, any::<u64>()).prop_map(|(bytes_per_sec, burst_bytes)| Rate {
+            bytes_per_sec: NonZeroU64::new(bytes_per_sec).unwrap(),
+            burst_bytes,
+        });
+        prop::option::of(rate)
+    }
+
     proptest! {
         #[test]
         fn any_offer_survives_the_trip(
             id in any::<u64>(),
             framing in any_framing(),
+            rate in any_rate(),
             parts in prop::collection::vec(any_part(), 1..MAX_PARTS),
             tag in prop::collection::vec(any::<u8>(), 0..MAX_TAG_BYTES),
         ) {
-            let offer = Offer { id: OfferId(id), framing, parts, tag };
+            let offer = Offer { id: OfferId(id), framing, rate, parts, tag };
             let packet = offer.encode().unwrap();
             prop_assert_eq!(Offer::claimed_length(&packet), Some(packet.len()));
             prop_assert_eq!(Offer::decode(&packet), Ok(offer));
@@ -662,6 +726,9 @@ mod tests {
                 packet[16..20].copy_from_slice(&length);
                 packet[21] = 0;
                 packet[23..32].fill(0);
+                if packet[32] < 128 {
+                    packet[32..48].fill(0);
+                }
             }
             if let Ok(offer) = Offer::decode(&packet) {
                 prop_assert_eq!(offer.encode().unwrap(), packet);

@@ -132,6 +132,7 @@ mod tests {
         Offer {
             id: OfferId(3),
             framing: Framing::Raw,
+            rate: None,
             parts,
             tag: b"tag".to_vec(),
         }

@@ -224,6 +224,7 @@ impl Worker {
         let offer = Offer {
             id: OfferId(1),
             framing,
+            rate: None,
             parts: parts.to_vec(),
             tag: b"test".to_vec(),
         };
