@@ -3,8 +3,8 @@
 mod support;
 
 use proptest::prelude::*;
+use send_file_response::Part;
 use send_file_response::limits::MAX_PARTS;
-use send_file_response::{Part, Response};
 use support::*;
 
 #[test]
@@ -118,35 +118,6 @@ fn the_type_of_the_script_goes_into_the_parts() {
             .iter()
             .all(|part| part.0 == "text/x-own")
     );
-}
-
-/// Reads a body as a client does: by the boundary of the header.
-fn read_multipart(response: &Response) -> Vec<(String, String, Vec<u8>)> {
-    let content_type = header(response, "Content-Type").unwrap();
-    let boundary = content_type
-        .strip_prefix("multipart/byteranges; boundary=")
-        .unwrap();
-    let text = format!("\r\n{}", String::from_utf8(body(response)).unwrap());
-    let delimiter = format!("\r\n--{boundary}");
-    let mut pieces = text.split(delimiter.as_str());
-    assert_eq!(pieces.next(), Some(""));
-    let mut pieces: Vec<&str> = pieces.collect();
-    assert_eq!(pieces.pop(), Some("--\r\n"));
-    pieces
-        .into_iter()
-        .map(|piece| {
-            let (head, content) = piece.split_once("\r\n\r\n").unwrap();
-            let field = |name: &str| {
-                let found = head.split("\r\n").find_map(|line| line.strip_prefix(name));
-                found.unwrap_or_default().to_owned()
-            };
-            (
-                field("Content-Type: "),
-                field("Content-Range: "),
-                content.into(),
-            )
-        })
-        .collect()
 }
 
 proptest! {

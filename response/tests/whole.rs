@@ -2,13 +2,14 @@
 
 mod support;
 
-use send_file_response::{Part, RawOptions};
+use send_file_response::{Part, RawOptions, Version};
 use support::*;
 
 #[test]
 fn a_plain_get_is_the_whole_file_with_everything_that_describes_it() {
     let response = get(&[]);
     assert_eq!(response.status, 200);
+    assert!(response.whole);
     assert_eq!(response.parts, [Part::Span { offset: 0, len: 10 }]);
     assert_eq!(
         response.headers,
@@ -132,6 +133,74 @@ fn not_modified_has_validators_and_nothing_of_the_content() {
         assert!(response.removed.contains(&name), "{name}");
     }
     assert!(!response.removed.contains(&"Cache-Control"));
+}
+
+#[test]
+fn only_an_answer_with_all_of_the_content_is_whole() {
+    let whole = |method, status, request| {
+        let case = Case {
+            method,
+            status,
+            request,
+            ..Case::default()
+        };
+        case.answer().whole
+    };
+    for (request, expected) in [
+        (&[][..], true),
+        (&[("Range", "items=0-1")], true),
+        (&[("Range", "bytes=0-4,5-")], true),
+        (&[("Range", "bytes=0-")], false),
+        (&[("Range", "bytes=0-1,3-4")], false),
+        (&[("Range", "bytes=10-")], false),
+        (&[("If-None-Match", "*")], false),
+        (&[("If-Match", "\"x\"")], false),
+    ] {
+        assert_eq!(whole("GET", None, request), expected, "{request:?}");
+    }
+    assert!(!whole("HEAD", None, &[]));
+    assert!(whole("POST", None, &[]));
+    assert!(whole("GET", Some(404), &[]) && whole("GET", Some(206), &[]));
+    for status in [103, 204, 205, 304] {
+        assert!(!whole("GET", Some(status), &[]), "{status}");
+    }
+}
+
+#[test]
+fn a_buffer_has_a_tag_by_its_hash_and_no_date() {
+    let response = Case {
+        version: Version::Content(0xfe),
+        options: RawOptions::default(),
+        ..Case::default()
+    }
+    .answer();
+    assert_eq!(
+        header(&response, "ETag"),
+        Some("\"a-000000000000000000000000000000fe\"")
+    );
+    assert_eq!(header(&response, "Last-Modified"), None);
+    assert!(!response.removed.contains(&"Last-Modified"));
+    assert_eq!(
+        header(&response, "Content-Type"),
+        Some("application/octet-stream")
+    );
+}
+
+#[test]
+fn dates_are_no_condition_on_a_buffer() {
+    let status = |name| {
+        let request = [(name, MODIFIED), ("Range", "bytes=0-1")];
+        Case {
+            request: &request,
+            version: Version::Content(0xfe),
+            ..Case::default()
+        }
+        .answer()
+        .status
+    };
+    assert_eq!(status("If-Modified-Since"), 206);
+    assert_eq!(status("If-Unmodified-Since"), 206);
+    assert_eq!(status("If-Range"), 200);
 }
 
 #[test]
