@@ -86,6 +86,7 @@ fn if_unmodified_since(request: &Request, validators: &Validators) -> Option<boo
 mod tests {
     use super::*;
     use crate::file::{FileFacts, Mtime, Version};
+    use crate::options::{Options, RawOptions};
     use crate::representation::Selected;
     use crate::request::Method;
     use crate::script::Script;
@@ -133,7 +134,12 @@ mod tests {
             status: None,
             headers: &headers,
         };
-        run(&Validators::of(&FILE, &script, now_secs))
+        run(&validators(&script, now_secs))
+    }
+
+    fn validators<'a>(script: &Script<'a>, now_secs: i64) -> Validators<'a> {
+        let options = Options::new(RawOptions::default()).unwrap();
+        Validators::of(&FILE, script, &options, now_secs)
     }
 
     fn get<'a>(headers: &'a [(&'a str, &'a str)]) -> Request<'a> {
@@ -251,7 +257,7 @@ mod tests {
             status: None,
             headers: &headers,
         };
-        let validators = Validators::of(&FILE, &script, NOW);
+        let validators = validators(&script, NOW);
         assert!(!if_range(&get(&[("If-Range", "garbage")]), &validators));
     }
 }

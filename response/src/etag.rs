@@ -1,6 +1,50 @@
 //! Entity tags (RFC 9110 section 8.8.3) and their two comparisons.
 
+use crate::limits::MAX_ETAG_BYTES;
+use crate::options::OptionError;
 use crate::request::trim_ows;
+
+/// The `etag` argument.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum EtagArgument {
+    /// Not given: the script's, else ours.
+    Computed,
+    /// Empty: the content has no entity tag.
+    Absent,
+    /// A complete entity tag: wins over a `header()` of the script.
+    Explicit(String),
+}
+
+impl EtagArgument {
+    /// A tag with its quotes, or bare text to be quoted. ASCII only: `obs-text` is legal in a tag (RFC 9110 section
+    /// 8.8.3), but intermediaries disagree on its encoding, and so on equality.
+    pub(crate) fn new(value: Option<&[u8]>) -> Result<EtagArgument, OptionError> {
+        let Some(value) = value else {
+            return Ok(EtagArgument::Computed);
+        };
+        if value.len() > MAX_ETAG_BYTES {
+            return Err(OptionError::EtagTooLong);
+        }
+        let value = std::str::from_utf8(value).map_err(|_| OptionError::EtagMalformed)?;
+        if !value.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(OptionError::EtagMalformed);
+        }
+        if value.is_empty() {
+            return Ok(EtagArgument::Absent);
+        }
+        if !value.contains('"') {
+            return Ok(EtagArgument::Explicit(format!("\"{value}\"")));
+        }
+        match EntityTag::parse(value) {
+            Some(_) => Ok(EtagArgument::Explicit(value.to_owned())),
+            None => Err(OptionError::EtagMalformed),
+        }
+    }
+
+    pub(crate) fn is_given(&self) -> bool {
+        *self != EtagArgument::Computed
+    }
+}
 
 /// An entity tag as it stands in a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,6 +173,57 @@ mod tests {
         }
         assert!(EntityTag::parse("\"\"").is_some());
         assert!(EntityTag::parse("\"\u{e9}\"").is_some());
+    }
+
+    #[test]
+    fn an_argument_is_a_tag_or_becomes_one_between_quotes() {
+        let explicit = |value: &str| Ok(EtagArgument::Explicit(value.to_owned()));
+        for (value, tag) in [
+            ("v1", "\"v1\""),
+            ("W/v1", "\"W/v1\""),
+            ("*", "\"*\""),
+            ("a,b\\c~", "\"a,b\\c~\""),
+            ("\"v1\"", "\"v1\""),
+            ("\"\"", "\"\""),
+            ("W/\"v1\"", "W/\"v1\""),
+        ] {
+            assert_eq!(EtagArgument::new(Some(value.as_bytes())), explicit(tag));
+        }
+        assert_eq!(EtagArgument::new(None), Ok(EtagArgument::Computed));
+        assert_eq!(EtagArgument::new(Some(b"")), Ok(EtagArgument::Absent));
+    }
+
+    #[test]
+    fn what_can_be_no_entity_tag_is_refused() {
+        for value in [
+            &b"v1\r\nSet-Cookie: a"[..],
+            b"v\0",
+            b"v\x7f",
+            b"v 1",
+            b"\tv1",
+            b"caf\xe9",
+            b"caf\xc3\xa9",
+            b"\"caf\xc3\xa9\"",
+            b"\"v1",
+            b"v1\"",
+            b"v\"1",
+            b"\"v\"1\"",
+            b"w/\"v1\"",
+            b"W/\"v1",
+            b"\"a\",\"b\"",
+            b"\"",
+        ] {
+            assert_eq!(
+                EtagArgument::new(Some(value)),
+                Err(OptionError::EtagMalformed),
+                "{value:?}"
+            );
+        }
+        assert!(EtagArgument::new(Some(&[b'v'; MAX_ETAG_BYTES])).is_ok());
+        assert_eq!(
+            EtagArgument::new(Some(&[b'v'; MAX_ETAG_BYTES + 1])),
+            Err(OptionError::EtagTooLong)
+        );
     }
 
     #[test]

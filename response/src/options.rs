@@ -2,6 +2,7 @@
 
 use crate::coding::Coding;
 use crate::disposition::content_disposition;
+use crate::etag::EtagArgument;
 use crate::limits::{MAX_CONTENT_TYPE_BYTES, MAX_DOWNLOAD_NAME_BYTES, MAX_ETAG_BYTES};
 use crate::media_type::MediaType;
 use crate::media_types::MediaTypes;
@@ -45,6 +46,7 @@ pub struct Options {
     /// The value of Content-Disposition.
     pub(crate) disposition: Option<String>,
     pub(crate) window: WindowArguments,
+    pub(crate) etag: EtagArgument,
     pub(crate) delete: bool,
     pub(crate) precompressed: bool,
 }
@@ -68,10 +70,14 @@ impl Options {
             offset: raw.offset,
             length: raw.length,
         };
+        if raw.delete && !window.are_default() {
+            return Err(OptionError::DeleteWindow);
+        }
         Ok(Options {
             media_type,
             disposition,
             window,
+            etag: EtagArgument::new(raw.etag)?,
             delete: raw.delete,
             // A sibling is another file: its bytes are not those at the same offsets, and it stays when this one goes.
             precompressed: raw.precompressed && !raw.delete && window.are_default(),
@@ -152,6 +158,21 @@ mod tests {
         .unwrap();
         assert_eq!(options.media_type, MediaType::Guessed("text/plain".into()));
         assert_eq!(options.disposition, None);
+    }
+
+    #[test]
+    fn a_file_that_is_deleted_has_no_window() {
+        let new = |offset, length| {
+            Options::new(RawOptions {
+                delete: true,
+                offset,
+                length,
+                ..RawOptions::default()
+            })
+        };
+        assert_eq!(new(1, None), Err(OptionError::DeleteWindow));
+        assert_eq!(new(0, Some(0)), Err(OptionError::DeleteWindow));
+        assert!(new(0, None).is_ok());
     }
 
     #[test]

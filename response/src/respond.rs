@@ -9,7 +9,7 @@ use crate::representation::{Representations, Selected};
 use crate::request::{Method, Request};
 use crate::response::{Part, Response};
 use crate::script::Script;
-use crate::validators::Validators;
+use crate::validators::{Field, Validators};
 
 /// Decides the answer to `request` with the file or one of its precompressed siblings.
 ///
@@ -22,9 +22,11 @@ pub fn respond(
     now_secs: i64,
 ) -> Response {
     let selected = negotiation::select(request, representations, script, options);
+    let validators = Validators::of(&selected, script, options, now_secs);
     let answer = Answer {
         method: request.method,
         selected: &selected,
+        validators: &validators,
         script,
         options,
         now_secs,
@@ -35,34 +37,15 @@ pub fn respond(
     if request.method == Method::Other {
         return answer.whole(200);
     }
-    let validators = Validators::of(&selected, script, now_secs);
     match conditional::evaluate(request, &validators) {
         Verdict::NotModified => answer.not_modified(),
         Verdict::PreconditionFailed => answer.precondition_failed(),
-        Verdict::Proceed => match selection(request, &selected, script, &validators) {
+        Verdict::Proceed => match answer.selection(request) {
             Selection::Whole => answer.whole(200),
             Selection::Unsatisfiable => answer.range_not_satisfiable(),
             Selection::One(range) => answer.one_range(range),
             Selection::Many(ranges) => answer.many_ranges(&ranges),
         },
-    }
-}
-
-/// Several Range lines are ignored: they are no list, and joined they would be malformed.
-fn selection(
-    request: &Request,
-    selected: &Selected,
-    script: &Script,
-    validators: &Validators,
-) -> Selection {
-    if request.method != Method::Get || !script.allows_ranges() {
-        return Selection::Whole;
-    }
-    match request.single("Range") {
-        Some(value) if conditional::if_range(request, validators) => {
-            range::select(value, selected.window.bytes)
-        }
-        _ => Selection::Whole,
     }
 }
 
@@ -84,12 +67,31 @@ const DIGEST_FIELDS: [&str; 2] = ["Content-Digest", "Content-MD5"];
 struct Answer<'a> {
     method: Method,
     selected: &'a Selected,
+    validators: &'a Validators<'a>,
     script: &'a Script<'a>,
     options: &'a Options,
     now_secs: i64,
 }
 
 impl Answer<'_> {
+    /// Several Range lines are ignored: they are no list, and joined they would be malformed.
+    fn selection(&self, request: &Request) -> Selection {
+        if self.method != Method::Get || !self.allows_ranges() {
+            return Selection::Whole;
+        }
+        match request.single("Range") {
+            Some(value) if conditional::if_range(request, self.validators) => {
+                range::select(value, self.selected.window.bytes)
+            }
+            _ => Selection::Whole,
+        }
+    }
+
+    /// A file that goes once it is sent is not there for a second part.
+    fn allows_ranges(&self) -> bool {
+        self.script.allows_ranges() && !self.options.delete
+    }
+
     /// The script knows what it says: no conditionals, no ranges.
     fn as_the_script_chose(&self, status: u16) -> Response {
         match status {
@@ -246,29 +248,45 @@ impl Answer<'_> {
         if matches!(status, 200 | 203 | 206) {
             self.set_validators(&mut response);
         }
-        if self.script.chosen_status().is_none() && self.script.allows_ranges() {
+        if self.options.delete {
+            set(&mut response, "Accept-Ranges", "none".to_owned());
+        } else if self.script.chosen_status().is_none() && self.script.allows_ranges() {
             self.set_default(&mut response, "Accept-Ranges", "bytes".to_owned());
         }
         response
     }
 
     /// Content-Length must never meet Transfer-Encoding (RFC 9112 section 6.2), so that of the
-    /// script goes, whatever the answer is.
+    /// script goes, whatever the answer is. An explicit entity tag is in all of them, too.
     fn new_response(&self, status: u16) -> Response {
-        Response {
+        let mut response = Response {
             status,
             headers: Vec::new(),
             removed: vec!["Transfer-Encoding"],
             parts: Vec::new(),
             coding: self.selected.coding,
             whole: false,
+        };
+        if self.options.etag.is_given() {
+            self.set_etag(&mut response);
         }
+        response
     }
 
     fn set_validators(&self, response: &mut Response) {
-        self.set_default(response, "ETag", self.selected.etag());
-        if let Some(date) = self.selected.file.last_modified(self.now_secs) {
-            self.set_default(response, "Last-Modified", date);
+        if !self.options.etag.is_given() {
+            self.set_etag(response);
+        }
+        if let Field::Ours(date) = &self.validators.last_modified {
+            set(response, "Last-Modified", date.clone());
+        }
+    }
+
+    fn set_etag(&self, response: &mut Response) {
+        match &self.validators.etag {
+            Field::Ours(etag) => set(response, "ETag", etag.clone()),
+            Field::OfTheScript(_) => {}
+            Field::Absent => response.removed.push("ETag"),
         }
     }
 

@@ -1,38 +1,60 @@
 //! What identifies the selected representation: its entity tag and modification date.
 
-use crate::etag::EntityTag;
+use crate::etag::{EntityTag, EtagArgument};
 use crate::http_date;
+use crate::options::Options;
 use crate::representation::Selected;
 use crate::script::Script;
 
-/// The validators that the client will see and that its conditions are judged against: the script's
-/// where it set them, else ours.
+/// The validators that the client will see and that its conditions are judged against: the argument's, else the
+/// script's, else ours.
 #[derive(Debug)]
-pub(crate) struct Validators {
-    /// The field value. The script's may be malformed, then no condition matches it.
-    etag: String,
+pub(crate) struct Validators<'a> {
+    pub(crate) etag: Field<'a>,
+    pub(crate) last_modified: Field<'a>,
     /// `None` if there is no date that can be said or understood.
     last_modified_secs: Option<i64>,
     now_secs: i64,
 }
 
-impl Validators {
-    pub(crate) fn of(selected: &Selected, script: &Script, now_secs: i64) -> Validators {
-        let last_modified_secs = match script.first("Last-Modified") {
-            Some(value) => http_date::parse(value, now_secs),
-            None => selected.file.last_modified_secs(now_secs),
+/// A header as the client will see it.
+#[derive(Debug)]
+pub(crate) enum Field<'a> {
+    /// To be set, whatever the script has.
+    Ours(String),
+    /// The script's first line, left alone. It may be malformed, then no condition matches it.
+    OfTheScript(&'a str),
+    Absent,
+}
+
+impl<'a> Validators<'a> {
+    pub(crate) fn of(
+        selected: &Selected,
+        script: &Script<'a>,
+        options: &Options,
+        now_secs: i64,
+    ) -> Validators<'a> {
+        let (last_modified, last_modified_secs) = match script.first("Last-Modified") {
+            Some(value) => (Field::OfTheScript(value), http_date::parse(value, now_secs)),
+            None => (
+                Field::of(selected.file.last_modified(now_secs)),
+                selected.file.last_modified_secs(now_secs),
+            ),
         };
         Validators {
-            etag: script
-                .first("ETag")
-                .map_or_else(|| selected.etag(), str::to_owned),
+            etag: etag(selected, script, options),
+            last_modified,
             last_modified_secs,
             now_secs,
         }
     }
 
     pub(crate) fn etag(&self) -> Option<EntityTag<'_>> {
-        EntityTag::parse(&self.etag)
+        match &self.etag {
+            Field::Ours(value) => EntityTag::parse(value),
+            Field::OfTheScript(value) => EntityTag::parse(value),
+            Field::Absent => None,
+        }
     }
 
     pub(crate) fn last_modified_secs(&self) -> Option<i64> {
@@ -54,10 +76,28 @@ impl Validators {
     }
 }
 
+impl Field<'_> {
+    fn of(value: Option<String>) -> Self {
+        value.map_or(Field::Absent, Field::Ours)
+    }
+}
+
+fn etag<'a>(selected: &Selected, script: &Script<'a>, options: &Options) -> Field<'a> {
+    match &options.etag {
+        EtagArgument::Absent => Field::Absent,
+        EtagArgument::Explicit(value) => Field::Ours(value.clone()),
+        EtagArgument::Computed => match script.first("ETag") {
+            Some(value) => Field::OfTheScript(value),
+            None => Field::Ours(selected.etag()),
+        },
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::file::{FileFacts, Mtime, Version};
+    use crate::options::RawOptions;
     use crate::window::Window;
 
     const NOW: i64 = 1_750_000_000;
@@ -77,8 +117,13 @@ mod tests {
         }
     }
 
-    fn without_script(file: &Selected) -> Validators {
-        Validators::of(file, &Script::default(), NOW)
+    fn without_script(file: &Selected) -> Validators<'static> {
+        of(file, &Script::default())
+    }
+
+    fn of<'a>(file: &Selected, script: &Script<'a>) -> Validators<'a> {
+        let options = Options::new(RawOptions::default()).unwrap();
+        Validators::of(file, script, &options, NOW)
     }
 
     #[test]
@@ -109,7 +154,7 @@ mod tests {
             status: None,
             headers: &headers,
         };
-        let validators = Validators::of(&modified_at(5), &script, NOW);
+        let validators = of(&modified_at(5), &script);
         assert_eq!(validators.etag(), EntityTag::parse("W/\"v1\""));
         assert_eq!(validators.last_modified_secs(), Some(784_111_777));
     }
@@ -121,7 +166,7 @@ mod tests {
             status: None,
             headers: &headers,
         };
-        let validators = Validators::of(&modified_at(5), &script, NOW);
+        let validators = of(&modified_at(5), &script);
         assert_eq!(validators.etag(), None);
         assert_eq!(validators.last_modified_secs(), None);
     }
