@@ -2,24 +2,21 @@
 #![forbid(unsafe_code)]
 
 use std::cell::Cell;
-use std::fs::File;
 use std::os::fd::AsFd;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use ext_php_rs::types::Zval;
-use send_file_response::Response;
+use send_file_response::{Coding, FileFacts, Mtime, Representations, Response, Version, is_fresh};
+use send_file_wire::Rate;
 
-use crate::arguments::Arguments;
+use crate::arguments::{Arguments, Subject};
 use crate::error::{Error, Refusal};
+use crate::handoff::{self, Body, Handoff};
 use crate::ini::{Otherwise, Settings};
-use crate::limits::LOG_PAUSE_SECS;
-use crate::offer::{Accepted, Download, NotTaken, offer};
-use crate::open::{OpenFile, open};
+use crate::open::{OpenFile, Place};
 use crate::request::Exchange;
+use crate::sapi::Route;
 use crate::sapi::stream::{self, Ended};
-use crate::sapi::{Connection, Route, Veto};
-use crate::{ffi, ffi_call, headers, session};
+use crate::{content, ffi, ffi_call, headers, session};
 
 /// How the script goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,32 +28,87 @@ pub(crate) enum Afterwards {
 }
 
 /// Answers the request. An error means that nothing has been sent, unless the engine bailed out.
-pub(crate) fn answer(arguments: Arguments) -> Result<Afterwards, Error> {
+pub(crate) fn answer(arguments: Arguments, settings: Settings) -> Result<Afterwards, Error> {
     let _in_progress = InProgress::begin()?;
     if ffi::inside_output_callback() {
         return Err(Refusal::InsideCallback.into());
     }
     refuse_if_answered()?;
-    let OpenFile { file, facts } = open(&arguments.path)?;
+    let (opened, place) = open(&arguments.subject, &settings)?;
+    if !arguments.options.begins_within(opened.facts.size) {
+        return Err(Refusal::BeyondEnd.into());
+    }
 
     run_the_last_code_of_the_script()?;
     refuse_if_answered()?;
 
     let route = Route::of_this_process();
-    let exchange = Exchange::read(route.is_subrequest())?;
+    let mut exchange = Exchange::read(route.is_subrequest())?;
+    exchange.forget_a_false_coding(&opened.file);
+    let siblings = match &place {
+        Some(place) => fresh_siblings(&exchange.codings_to_try(&arguments.options), place, &opened),
+        None => Vec::new(),
+    };
+    let coded: Vec<(Coding, FileFacts)> = siblings
+        .iter()
+        .map(|(coding, sibling)| (*coding, sibling.facts))
+        .collect();
+    let representations = Representations {
+        identity: opened.facts,
+        coded: &coded,
+    };
+    let response = exchange.respond(&representations, &arguments.options);
+    let chosen = siblings
+        .into_iter()
+        .find(|(coding, _)| response.coding == Some(*coding));
     let answer = Answer {
-        settings: Settings::in_force(),
-        route,
-        response: exchange.respond(&file, &facts, &arguments.options),
-        exchange,
-        file,
+        is_of_a_type_to_hand_over: exchange.is_of_a_type(&settings.types, &arguments.options),
+        doomed: place.filter(|_| arguments.delete && response.whole),
+        file: chosen.map_or(opened, |(_, sibling)| sibling),
+        rate: arguments.rate,
         tag: arguments.tag,
+        settings,
+        route,
+        exchange,
+        response,
     };
     answer.deliver()?;
     if arguments.end_request && !ffi::exception_is_pending() {
         return Ok(Afterwards::EndRequest);
     }
     Ok(Afterwards::Return)
+}
+
+fn open(subject: &Subject, settings: &Settings) -> Result<(OpenFile, Option<Place>), Error> {
+    match subject {
+        Subject::Path(path) => {
+            let place = Place::of(path, settings.roots.as_deref())?;
+            Ok((place.open()?, Some(place)))
+        }
+        Subject::Buffer(data) => Ok((content::of_buffer(data)?, None)),
+        Subject::Stream(stream) => Ok((content::of_stream(stream)?, None)),
+    }
+}
+
+/// The compressed files beside the file that are not older than it. One that cannot be opened is as good as none.
+fn fresh_siblings(
+    codings: &[Coding],
+    place: &Place,
+    original: &OpenFile,
+) -> Vec<(Coding, OpenFile)> {
+    let fresh = |coding: &Coding| {
+        let sibling = place.with_suffix(coding.suffix())?.open().ok()?;
+        let fresh = is_fresh(modified(&sibling.facts)?, modified(&original.facts)?);
+        fresh.then_some((*coding, sibling))
+    };
+    codings.iter().filter_map(fresh).collect()
+}
+
+fn modified(facts: &FileFacts) -> Option<Mtime> {
+    match facts.version {
+        Version::File { mtime, .. } => Some(mtime),
+        Version::Content(_) => None,
+    }
 }
 
 /// Output callbacks, session handlers and the header callback are user code. All of it runs here, before the answer is
@@ -74,94 +126,74 @@ fn run_the_last_code_of_the_script() -> Result<(), Error> {
     finished
 }
 
-struct Answer {
+struct Answer<'a> {
     settings: Settings,
     route: Route,
     exchange: Exchange,
     response: Response,
-    file: File,
-    tag: Vec<u8>,
+    file: OpenFile,
+    is_of_a_type_to_hand_over: bool,
+    rate: Option<Rate>,
+    tag: &'a [u8],
+    /// Where the file is, if it is to be deleted.
+    doomed: Option<Place>,
 }
 
-/// A connection that the manager waits to be given.
-struct Handoff {
-    connection: Connection,
-    accepted: Accepted,
-}
-
-/// Why the manager does not get this download.
-#[derive(Debug, thiserror::Error)]
-enum Unavailable {
-    #[error("{0}")]
-    Veto(Veto),
-    #[error("{0}")]
-    Manager(NotTaken),
-}
-
-impl Answer {
+impl Answer<'_> {
     fn deliver(&self) -> Result<(), Error> {
         self.route.claim_representation();
         if !self.is_worth_a_handoff() {
             return self.send_in_process();
         }
-        match self.prepare_handoff() {
+        let body = Body {
+            file: self.file.file.as_fd(),
+            parts: &self.response.parts,
+            rate: self.rate,
+            tag: self.tag,
+        };
+        match handoff::prepare(self.route, &self.exchange, &self.settings, &body) {
             Ok(handoff) => self.hand_over(handoff),
-            Err(reason) => match self.instead(&reason) {
-                Otherwise::Stream => self.send_in_process(),
-                Otherwise::Error => self.send_unavailable(),
-            },
+            Err(reason) => {
+                reason.log_the_unexpected();
+                match reason.instead(&self.settings) {
+                    Otherwise::Stream => self.send_in_process(),
+                    Otherwise::Error => {
+                        ffi::log(&format!("send_file(): answered 503: {reason}"));
+                        self.send_unavailable()
+                    }
+                }
+            }
         }
     }
 
+    /// A body that takes its time because of its rate is one for the manager, however small.
     fn is_worth_a_handoff(&self) -> bool {
         let body_bytes = self.response.body_bytes();
-        body_bytes > 0 && body_bytes >= self.settings.min_size_bytes
-    }
-
-    /// Everything that can fail, while nothing has been sent: the inspection of the connection and the manager's word.
-    fn prepare_handoff(&self) -> Result<Handoff, Unavailable> {
-        let connection = self
-            .route
-            .inspect(&self.exchange.server_software)
-            .map_err(Unavailable::Veto)?;
-        if self.settings.manager_socket.as_os_str().is_empty() {
-            return Err(Unavailable::Veto(Veto::new("the manager is turned off")));
-        }
-        let download = Download {
-            connection: connection.descriptor(),
-            file: self.file.as_fd(),
-            framing: connection.framing(),
-            parts: &self.response.parts,
-            tag: &self.tag,
-        };
-        match offer(&self.settings, &download) {
-            Ok(accepted) => Ok(Handoff {
-                connection,
-                accepted,
-            }),
-            Err(reason) => Err(Unavailable::Manager(reason)),
-        }
+        let waits = self.rate.is_some_and(|rate| body_bytes > rate.burst_bytes);
+        let is_long = body_bytes >= self.settings.min_size_bytes || waits;
+        body_bytes > 0 && is_long && self.is_of_a_type_to_hand_over && self.file.is_private
     }
 
     fn hand_over(&self, handoff: Handoff) -> Result<(), Error> {
-        let Handoff {
-            connection,
-            accepted,
-        } = handoff;
-        let extra = connection.headers(&self.exchange);
+        let extra = handoff.connection.headers(&self.exchange);
         headers::set(&self.response, extra)?;
         if !send_headers(ffi::send_headers_and_flush)? {
             return self.give_up();
         }
-        if let Err(reason) = give_away(&connection, accepted) {
-            log_the_unexpected(&reason);
-            // The headers fit a body from here as well.
-            return self.send_body();
+        match handoff.commit() {
+            Ok(connection) => {
+                // The manager is the owner now. Nothing below can fail.
+                connection.detach(self.response.body_bytes());
+                ffi::disable_output();
+                self.delete_file();
+                Ok(())
+            }
+            Err(reason) => {
+                reason.log_the_unexpected();
+                // The headers fit a body from here as well.
+                self.send_body()
+            }
         }
-        // The manager is the owner now. Nothing below can fail.
-        connection.detach(self.response.body_bytes());
-        ffi::disable_output();
-        Ok(())
     }
 
     fn send_in_process(&self) -> Result<(), Error> {
@@ -176,7 +208,8 @@ impl Answer {
     }
 
     fn send_body(&self) -> Result<(), Error> {
-        let ended = stream::send(&self.file, &self.response.parts)?;
+        self.delete_file();
+        let ended = stream::send(&self.file.file, &self.response.parts, self.rate)?;
         if ended == Ended::Short {
             ffi::log("send_file(): the file ended or failed before all announced bytes were sent");
         }
@@ -207,16 +240,13 @@ impl Answer {
         finish_fastcgi()
     }
 
-    fn instead(&self, reason: &Unavailable) -> Otherwise {
-        log_the_unexpected(reason);
-        let otherwise = match reason {
-            Unavailable::Manager(NotTaken::Busy) => self.settings.on_busy,
-            Unavailable::Veto(_) | Unavailable::Manager(_) => self.settings.fallback,
-        };
-        if otherwise == Otherwise::Error {
-            ffi::log(&format!("send_file(): answered 503: {reason}"));
+    /// The bytes stay until the last descriptor is closed.
+    fn delete_file(&self) {
+        if let Some(place) = &self.doomed
+            && let Err(reason) = place.remove(&self.file.file)
+        {
+            ffi::log(&format!("send_file(): the file was not deleted: {reason}"));
         }
-        otherwise
     }
 }
 
@@ -225,17 +255,6 @@ fn refuse_if_answered() -> Result<(), Error> {
         return Err(Refusal::HeadersSent.into());
     }
     Ok(())
-}
-
-/// Commits, unless the web server has changed its mind about the connection while it sent the headers. Otherwise the
-/// offer is withdrawn on return, before this process writes a byte of the body.
-fn give_away(connection: &Connection, accepted: Accepted) -> Result<(), Unavailable> {
-    if ffi::client_is_gone() {
-        return Err(Unavailable::Veto(Veto::new("the client is gone")));
-    }
-    connection.recheck().map_err(Unavailable::Veto)?;
-    let committed = accepted.commit().map_err(NotTaken::Unreachable);
-    committed.map_err(Unavailable::Manager)
 }
 
 /// Whether the headers left, and nothing behind them: a message that PHP displays meanwhile would be taken for the body.
@@ -262,30 +281,6 @@ fn finish_fastcgi() -> Result<(), Error> {
         // An exception that is pending propagates by itself.
         _ => Ok(()),
     }
-}
-
-/// An unreachable manager, or a PHP or a web server with other structures than those known here, is the administrator's
-/// business: without a word the product would be off. But not once per request.
-fn log_the_unexpected(reason: &Unavailable) {
-    let expected = match reason {
-        Unavailable::Veto(veto) => veto.is_expected(),
-        Unavailable::Manager(reason) => matches!(reason, NotTaken::Busy),
-    };
-    if !expected {
-        log_now_and_then(reason);
-    }
-}
-
-fn log_now_and_then(reason: &Unavailable) {
-    static LAST_SECS: AtomicI64 = AtomicI64::new(i64::MIN);
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let now_secs = since.map_or(0, |since| since.as_secs().cast_signed());
-    let last_secs = LAST_SECS.load(Ordering::Relaxed);
-    if now_secs < last_secs.saturating_add(LOG_PAUSE_SECS) {
-        return;
-    }
-    LAST_SECS.store(now_secs, Ordering::Relaxed);
-    ffi::log(&format!("send_file(): no handoff: {reason}"));
 }
 
 /// Refuses a call inside a call: output callbacks, session handlers and header callbacks are user code. If the call is

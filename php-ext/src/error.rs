@@ -8,7 +8,7 @@ use nix::errno::Errno;
 /// Why a call ends without having answered.
 #[derive(Debug)]
 pub(crate) enum Error {
-    /// A bad argument: thrown as `\ValueError`.
+    /// A bad argument: thrown as `\ValueError`, the function's name in front.
     Value(String),
     /// Thrown as `SendFile\Exception`.
     Refused(Refusal),
@@ -20,33 +20,45 @@ pub(crate) enum Error {
 
 impl Error {
     pub(crate) fn value(argument: &str, sentence: &str) -> Error {
-        Error::Value(format!("send_file(): Argument ${argument} {sentence}"))
+        Error::Value(format!("Argument ${argument} {sentence}"))
     }
 }
 
-/// What the script reads in the message of a `SendFile\Exception`. No sentence names the path: messages end up in
-/// answers, and where a file lies is nobody's business there.
+/// What the script reads in the message of a `SendFile\Exception`, behind the function's name. No sentence names the
+/// path: messages end up in answers, and where a file lies is nobody's business there.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
-    #[error("send_file(): cannot open the file: {}", .0.desc())]
+    #[error("cannot open the file: {}", .0.desc())]
     Open(Errno),
-    #[error("send_file(): the file is {0}, only regular files can be sent")]
+    #[error("the file is {0}, only regular files can be sent")]
     Kind(&'static str),
-    #[error("send_file(): the file is outside the directories that open_basedir allows")]
+    #[error("the file is outside the directories that open_basedir allows")]
     OutsideBasedir,
-    #[error("send_file(): the response headers have already been sent")]
+    #[error("the file is outside the directories that send_file.root allows")]
+    OutsideRoot,
+    #[error("send_file.root is set, and this kernel or container does not offer openat2(2)")]
+    NoRootSupport,
+    #[error("the offset lies beyond the end of the content")]
+    BeyondEnd,
+    #[error("cannot hold the data in memory: {}", .0.desc())]
+    Memory(Errno),
+    #[error("the response headers have already been sent")]
     HeadersSent,
-    #[error("send_file(): another call of send_file() is in progress")]
+    #[error("another call is in progress")]
     Reentered,
-    #[error("send_file(): cannot be called from an output buffer callback")]
+    #[error("cannot be called from an output buffer callback")]
     InsideCallback,
-    #[error("send_file(): internal error: {0}")]
+    #[error("internal error: {0}")]
     Internal(String),
 }
 
 impl Refusal {
     pub(crate) fn open(error: io::Error) -> Refusal {
-        Refusal::Open(error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))
+        Refusal::Open(errno(&error))
+    }
+
+    pub(crate) fn memory(error: io::Error) -> Refusal {
+        Refusal::Memory(errno(&error))
     }
 }
 
@@ -54,4 +66,8 @@ impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Error {
         Error::Refused(refusal)
     }
+}
+
+fn errno(error: &io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }

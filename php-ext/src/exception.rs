@@ -19,13 +19,13 @@ pub(crate) fn register() -> ext_php_rs::error::Result<()> {
         .register()
 }
 
-pub(crate) fn throw_value_error(message: String) -> Result<(), Error> {
-    throw(message, ce::value_error())
+pub(crate) fn throw_value_error(function: &str, sentence: &str) -> Result<(), Error> {
+    throw(format!("{function}(): {sentence}"), ce::value_error())
 }
 
-pub(crate) fn throw_refusal(refusal: &Refusal) -> Result<(), Error> {
+pub(crate) fn throw_refusal(function: &str, refusal: &Refusal) -> Result<(), Error> {
     let class = ClassEntry::try_find(NAME).unwrap_or_else(ffi::runtime_exception);
-    throw(refusal.to_string(), class)
+    throw(format!("{function}(): {refusal}"), class)
 }
 
 /// Throwing allocates, and so can end in a fatal error: the script is at its memory limit.

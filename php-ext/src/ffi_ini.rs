@@ -50,7 +50,7 @@ unsafe extern "C" fn on_modify(
         let value = value.as_ref().map_or(&b""[..], |value| value.as_bytes());
         ini::check(name, &String::from_utf8_lossy(value))
     };
-    let Err(sentence) = checked else {
+    let Err(complaint) = checked else {
         return SUCCESS;
     };
     let kind = if stage == STARTUP {
@@ -58,7 +58,9 @@ unsafe extern "C" fn on_modify(
     } else {
         php::E_WARNING
     };
-    let sentence = CString::new(sentence.replace('\0', "\\0")).unwrap_or_default();
+    let result = if complaint.stays { SUCCESS } else { FAILURE };
+    let sentence = CString::new(complaint.sentence.replace('\0', "\\0")).unwrap_or_default();
+    drop(complaint);
     let text = sentence.as_ptr();
     // SAFETY: format and argument are NUL-terminated and fit each other.
     let warned = guarded(|| unsafe {
@@ -68,5 +70,5 @@ unsafe extern "C" fn on_modify(
     if matches!(warned, Err(Error::Bailout)) {
         bail_out();
     }
-    FAILURE
+    result
 }

@@ -2,10 +2,12 @@
 //!
 //! A setting is checked when the engine sets it ([`check`]), whether from php.ini, `-d`, `php_admin_value` of a pool or
 //! of a virtual host; an invalid one is warned about and the value before it stays. So [`Settings::in_force`], which
-//! reads them at each call, finds valid values only.
+//! reads them at each call, finds valid values only. But for `send_file.root`: without the limit that somebody wanted to
+//! set everything could be sent, so an invalid one stays, and allows nothing.
 #![forbid(unsafe_code)]
 
 use std::ffi::CStr;
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,20 +15,31 @@ use crate::ffi;
 use crate::limits::{
     DEFAULT_ACCEPT_TIMEOUT_MS, DEFAULT_MIN_SIZE_BYTES, MAX_ACCEPT_TIMEOUT_MS, MAX_SOCKET_PATH_BYTES,
 };
+use crate::type_list::TypeList;
 
 pub(crate) const MANAGER_SOCKET: &CStr = c"send_file.manager_socket";
 pub(crate) const MIN_SIZE: &CStr = c"send_file.min_size";
+pub(crate) const TYPES: &CStr = c"send_file.types";
+pub(crate) const ROOT: &CStr = c"send_file.root";
 pub(crate) const FALLBACK: &CStr = c"send_file.fallback";
 pub(crate) const ON_BUSY: &CStr = c"send_file.on_busy";
 pub(crate) const ACCEPT_TIMEOUT_MS: &CStr = c"send_file.accept_timeout_ms";
+pub(crate) const RATE: &CStr = c"send_file.rate";
+pub(crate) const MIME_TYPES: &CStr = c"send_file.mime_types";
+pub(crate) const PRECOMPRESSED: &CStr = c"send_file.precompressed";
 
 /// Every setting with its default.
-pub(crate) const ENTRIES: [(&CStr, &CStr); 5] = [
+pub(crate) const ENTRIES: [(&CStr, &CStr); 10] = [
     (MANAGER_SOCKET, c"/run/send-file/manager.sock"),
     (MIN_SIZE, c"16384"),
+    (TYPES, c""),
+    (ROOT, c""),
     (FALLBACK, c"stream"),
     (ON_BUSY, c"error"),
     (ACCEPT_TIMEOUT_MS, c"100"),
+    (RATE, c"0"),
+    (MIME_TYPES, c""),
+    (PRECOMPRESSED, c"0"),
 ];
 
 /// What to do where the manager does not take a download.
@@ -45,12 +58,22 @@ pub(crate) struct Settings {
     pub(crate) manager_socket: PathBuf,
     /// Smaller bodies go out in-process.
     pub(crate) min_size_bytes: u64,
+    /// Content of other media types goes out in-process.
+    pub(crate) types: TypeList,
+    /// Files outside of all of these are refused.
+    pub(crate) roots: Option<Vec<PathBuf>>,
     /// Where no handoff is possible.
     pub(crate) fallback: Otherwise,
     /// Where the manager is at a bound.
     pub(crate) on_busy: Otherwise,
     /// How long to wait for the manager's answer.
     pub(crate) accept_timeout: Duration,
+    /// For downloads without a rate of their own, in bytes per second.
+    pub(crate) rate: Option<NonZeroU64>,
+    /// A mime.types file; empty: the built-in table alone.
+    pub(crate) mime_types: PathBuf,
+    /// As if every call asked for precompressed siblings.
+    pub(crate) precompressed: bool,
 }
 
 impl Settings {
@@ -60,15 +83,27 @@ impl Settings {
         Settings {
             manager_socket: value(MANAGER_SOCKET, socket_path).unwrap_or_default(),
             min_size_bytes: value(MIN_SIZE, byte_count).unwrap_or(DEFAULT_MIN_SIZE_BYTES),
+            types: value(TYPES, TypeList::parse).unwrap_or_default(),
+            roots: roots_in_force(),
             fallback: otherwise(FALLBACK, Otherwise::Stream),
             on_busy: otherwise(ON_BUSY, Otherwise::Error),
             accept_timeout: Duration::from_millis(timeout_ms),
+            rate: value(RATE, byte_count).and_then(NonZeroU64::new),
+            mime_types: value(MIME_TYPES, absolute_path).unwrap_or_default(),
+            precompressed: value(PRECOMPRESSED, switch).unwrap_or(false),
         }
     }
 }
 
+/// What is wrong with a value about to be set.
+pub(crate) struct Complaint {
+    pub(crate) sentence: String,
+    /// It is set all the same.
+    pub(crate) stays: bool,
+}
+
 /// Says what is wrong with a value about to be set.
-pub(crate) fn check(name: &CStr, text: &str) -> Result<(), String> {
+pub(crate) fn check(name: &CStr, text: &str) -> Result<(), Complaint> {
     let (valid, expected) = match name {
         name if name == MANAGER_SOCKET => (
             socket_path(text).is_some(),
@@ -78,6 +113,23 @@ pub(crate) fn check(name: &CStr, text: &str) -> Result<(), String> {
             byte_count(text).is_some(),
             "a number of bytes such as 16384 or 64K".to_owned(),
         ),
+        name if name == RATE => (
+            byte_count(text).is_some(),
+            "a number of bytes per second such as 500K, or 0 for no limit".to_owned(),
+        ),
+        name if name == TYPES => (
+            TypeList::parse(text).is_some(),
+            "a list of media types such as \"video/*, application/zip\", or nothing".to_owned(),
+        ),
+        name if name == ROOT => (
+            text.is_empty() || roots(text).is_some(),
+            "a list of absolute paths with colons between them, or nothing".to_owned(),
+        ),
+        name if name == MIME_TYPES => (
+            absolute_path(text).is_some(),
+            "the absolute path of a mime.types file, or nothing".to_owned(),
+        ),
+        name if name == PRECOMPRESSED => (switch(text).is_some(), "\"On\" or \"Off\"".to_owned()),
         name if name == ACCEPT_TIMEOUT_MS => (
             timeout_ms(text).is_some(),
             format!("a number of milliseconds from 1 to {MAX_ACCEPT_TIMEOUT_MS}"),
@@ -90,10 +142,17 @@ pub(crate) fn check(name: &CStr, text: &str) -> Result<(), String> {
     if valid {
         return Ok(());
     }
+    let stays = name == ROOT;
+    let consequence = if stays {
+        "no file can be sent"
+    } else {
+        "the setting is ignored"
+    };
     let name = name.to_string_lossy();
-    Err(format!(
-        "{name} must be {expected}, not \"{text}\"; the setting is ignored"
-    ))
+    Err(Complaint {
+        sentence: format!("{name} must be {expected}, not \"{text}\"; {consequence}"),
+        stays,
+    })
 }
 
 fn value<T>(name: &CStr, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
@@ -104,6 +163,31 @@ fn socket_path(text: &str) -> Option<PathBuf> {
     let usable = text.is_empty()
         || (text.starts_with('/') && text.len() <= MAX_SOCKET_PATH_BYTES && !text.contains('\0'));
     usable.then(|| PathBuf::from(text))
+}
+
+fn absolute_path(text: &str) -> Option<PathBuf> {
+    let usable = text.is_empty() || (text.starts_with('/') && !text.contains('\0'));
+    usable.then(|| PathBuf::from(text))
+}
+
+/// Directories with colons between them, as in `open_basedir`; nothing if one of them is not absolute.
+fn roots(text: &str) -> Option<Vec<PathBuf>> {
+    let root = |text: &str| absolute_path(text.trim()).filter(|path| path.is_absolute());
+    text.split(':').map(root).collect()
+}
+
+fn roots_in_force() -> Option<Vec<PathBuf>> {
+    let text = ffi::ini_value(ROOT).filter(|text| !text.is_empty())?;
+    Some(roots(&text).unwrap_or_default())
+}
+
+/// PHP turns On, Yes and True of php.ini into 1, and their opposites into nothing; `-d` passes words on.
+fn switch(text: &str) -> Option<bool> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "1" | "on" | "yes" | "true" => Some(true),
+        "" | "0" | "off" | "no" | "false" | "none" => Some(false),
+        _ => None,
+    }
 }
 
 fn byte_count(text: &str) -> Option<u64> {

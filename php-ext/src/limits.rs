@@ -37,3 +37,9 @@ pub(crate) const MAX_FILTERS: usize = 64;
 
 /// One line in PHP's error log per worker and this many seconds says that the manager does not take downloads.
 pub(crate) const LOG_PAUSE_SECS: i64 = 60;
+
+/// How often opening a file under `send_file.root` is tried again when directories were renamed on the way.
+pub(crate) const ROOT_RETRIES: usize = 16;
+
+/// The longest mime.types file: that of Debian has 80 KB.
+pub(crate) const MAX_MIME_TYPES_BYTES: u64 = 1 << 20;

@@ -3,16 +3,20 @@
 use ext_php_rs::builders::ModuleBuilder;
 use ext_php_rs::prelude::php_module;
 
-use crate::{answer, exception, ffi_ini, function, info};
+use crate::{answer, exception, ffi_ini, function, info, route};
 
 /// The name of the extension, as in `extension=send_file` and `extension_loaded('send_file')`.
 const NAME: &str = "send_file";
 
 #[php_module]
 fn get_module(module: ModuleBuilder) -> ModuleBuilder {
+    let module = function::declarations()
+        .into_iter()
+        .fold(module.name(NAME), ModuleBuilder::function);
     module
-        .name(NAME)
-        .function(function::declaration())
+        .constant(("SendFile\\ROUTE_HANDOFF", route::HANDOFF, &[]))
+        .constant(("SendFile\\ROUTE_STREAM", route::STREAM, &[]))
+        .constant(("SendFile\\ROUTE_ERROR", route::ERROR, &[]))
         .startup_function(start)
         .request_startup_function(start_request)
         .info_function(info::print)

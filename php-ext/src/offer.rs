@@ -11,7 +11,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use send_file_response::Part;
 use send_file_wire::channel::{connect_to, receive, send};
 use send_file_wire::message::HEADER_BYTES;
-use send_file_wire::{Answer, Commit, DecodeError, Framing, Offer, OfferId, Reason};
+use send_file_wire::{Answer, Commit, DecodeError, Framing, Offer, OfferId, Rate, Reason};
 
 use crate::ini::Settings;
 use crate::limits::{CONNECT_RETRY_PAUSE, MAX_STRAY_ANSWERS};
@@ -22,6 +22,7 @@ pub(crate) struct Download<'a> {
     pub(crate) file: BorrowedFd<'a>,
     pub(crate) framing: Framing,
     pub(crate) parts: &'a [Part],
+    pub(crate) rate: Option<Rate>,
     pub(crate) tag: &'a [u8],
 }
 
@@ -58,8 +59,8 @@ pub(crate) fn offer(settings: &Settings, download: &Download) -> Result<Accepted
     let offer = Offer {
         id,
         framing: download.framing,
-        rate: None,
         parts: download.parts.iter().map(wire_part).collect(),
+        rate: download.rate,
         tag: download.tag.to_vec(),
     };
     let packet = offer.encode().map_err(NotTaken::Offer)?;

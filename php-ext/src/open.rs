@@ -1,75 +1,69 @@
-//! Opens the file with the worker's rights.
+//! Opens the file with the worker's rights, inside what `open_basedir` and `send_file.root` allow.
 #![forbid(unsafe_code)]
 
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, OsStr};
 use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd;
-use std::os::unix::ffi::OsStringExt;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open as open_path};
+use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, open as open_path, openat2};
 use nix::libc;
-use nix::sys::stat::Mode;
+use nix::sys::stat::{Mode, fstatat};
+use nix::unistd::{UnlinkatFlags, unlinkat};
 use send_file_response::{FileFacts, Mtime, Version};
 
 use crate::error::{Error, Refusal};
 use crate::ffi;
+use crate::limits::ROOT_RETRIES;
 
 /// linux/limits.h, the final NUL included.
 const PATH_MAX: usize = libc::PATH_MAX as usize;
 
-/// A regular file, opened for this download alone: the descriptor's position is nobody else's.
+/// Never blocks, not even on a FIFO.
+const READING: OFlag = OFlag::O_RDONLY
+    .union(OFlag::O_NONBLOCK)
+    .union(OFlag::O_CLOEXEC)
+    .union(OFlag::O_NOCTTY);
+
+const DIRECTORY: OFlag = OFlag::O_PATH
+    .union(OFlag::O_DIRECTORY)
+    .union(OFlag::O_CLOEXEC);
+
+/// A regular file.
 #[derive(Debug)]
 pub(crate) struct OpenFile {
     pub(crate) file: File,
     pub(crate) facts: FileFacts,
+    /// Opened for this download alone: the position is nobody else's. The manager needs that.
+    pub(crate) is_private: bool,
 }
 
-/// Opens what `fopen()` would open for `path`, if it is a regular file that `open_basedir` allows. Never blocks, not
-/// even on a FIFO.
-pub(crate) fn open(path: &CStr) -> Result<OpenFile, Error> {
-    if path.count_bytes() >= PATH_MAX {
-        return Err(Refusal::Open(Errno::ENAMETOOLONG).into());
-    }
-    let path = ffi::absolute_path(path)?.map_err(Refusal::Open)?;
-    // Asked before the open, so that nothing outside is touched and an answer does not tell whether it exists.
-    if !ffi::basedir_allows(&path)? {
-        return Err(Refusal::OutsideBasedir.into());
-    }
-
-    let file = open_without_blocking(&path).map_err(Refusal::open)?;
-    let metadata = file.metadata().map_err(Refusal::open)?;
-    if !metadata.is_file() {
-        return Err(Refusal::Kind(kind(metadata.file_type())).into());
-    }
-    // Asked again of the file that was opened: a symbolic link on the way may have changed in between.
-    if ffi::basedir_is_set() && !ffi::basedir_allows(&path_of(&file, &path)?)? {
-        return Err(Refusal::OutsideBasedir.into());
-    }
-
-    let facts = FileFacts {
-        size: metadata.len(),
-        version: Version::File {
-            mtime: Mtime {
-                secs: metadata.mtime(),
-                nanos: u32::try_from(metadata.mtime_nsec()).unwrap_or(0),
-            },
-            inode: metadata.ino(),
-        },
-    };
-    Ok(OpenFile { file, facts })
-}
-
-fn open_without_blocking(path: &CStr) -> io::Result<File> {
-    let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
-    loop {
-        match open_path(path, flags, Mode::empty()) {
-            Err(Errno::EINTR) => {}
-            result => return Ok(File::from(result?)),
+impl OpenFile {
+    /// A file that is open already, if it is a regular one.
+    pub(crate) fn of(file: File, is_private: bool) -> Result<OpenFile, Refusal> {
+        let metadata = file.metadata().map_err(Refusal::open)?;
+        if !metadata.is_file() {
+            return Err(Refusal::Kind(kind(metadata.file_type())));
         }
+        let facts = FileFacts {
+            size: metadata.len(),
+            version: Version::File {
+                mtime: Mtime {
+                    secs: metadata.mtime(),
+                    nanos: u32::try_from(metadata.mtime_nsec()).unwrap_or(0),
+                },
+                inode: metadata.ino(),
+            },
+        };
+        Ok(OpenFile {
+            file,
+            facts,
+            is_private,
+        })
     }
 }
 
@@ -82,6 +76,129 @@ fn kind(found: std::fs::FileType) -> &'static str {
     }
 }
 
+/// Where a file is: a path that may be opened.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// Absolute, without `.` and `..`.
+    path: CString,
+    /// The one of `send_file.root` that it is under, if there are any.
+    root: Option<PathBuf>,
+}
+
+impl Place {
+    /// What `fopen()` would open for `path`, if the settings allow it.
+    pub(crate) fn of(path: &CStr, roots: Option<&[PathBuf]>) -> Result<Place, Error> {
+        if path.count_bytes() >= PATH_MAX {
+            return Err(Refusal::Open(Errno::ENAMETOOLONG).into());
+        }
+        let path = ffi::absolute_path(path)?.map_err(Refusal::Open)?;
+        // Asked before the open, so that nothing outside is touched and an answer does not tell whether it exists.
+        if !ffi::basedir_allows(&path)? {
+            return Err(Refusal::OutsideBasedir.into());
+        }
+        let root = match roots {
+            Some(roots) => Some(root_of(&path, roots).ok_or(Refusal::OutsideRoot)?),
+            None => None,
+        };
+        Ok(Place { path, root })
+    }
+
+    /// The same place with something behind its name.
+    pub(crate) fn with_suffix(&self, suffix: &str) -> Option<Place> {
+        let path = [self.path.to_bytes(), suffix.as_bytes()].concat();
+        Some(Place {
+            path: CString::new(path).ok()?,
+            root: self.root.clone(),
+        })
+    }
+
+    /// Opens it, for this download alone.
+    pub(crate) fn open(&self) -> Result<OpenFile, Error> {
+        let file = File::from(self.open_as(as_path(&self.path), READING)?);
+        let file = OpenFile::of(file, true)?;
+        // Asked again of the file that was opened: a symbolic link on the way may have changed in between.
+        if ffi::basedir_is_set() && !ffi::basedir_allows(&path_of(&file.file, &self.path)?)? {
+            return Err(Refusal::OutsideBasedir.into());
+        }
+        Ok(file)
+    }
+
+    /// Removes the name, if it is still that of this file.
+    pub(crate) fn remove(&self, file: &File) -> Result<(), NotRemoved> {
+        let path = as_path(&self.path);
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(NotRemoved::OtherFile);
+        };
+        let parent = self.open_as(parent, DIRECTORY)?;
+        let named = fstatat(&parent, name, AtFlags::AT_SYMLINK_NOFOLLOW)?;
+        let sent = file.metadata().map_err(Refusal::open)?;
+        if (named.st_dev, named.st_ino) != (sent.dev(), sent.ino()) {
+            return Err(NotRemoved::OtherFile);
+        }
+        Ok(unlinkat(&parent, name, UnlinkatFlags::NoRemoveDir)?)
+    }
+
+    /// Opens a path at or above this place. Under a root the kernel itself refuses every way out, `..` and symbolic links
+    /// included, whoever moves directories meanwhile.
+    fn open_as(&self, path: &Path, flags: OFlag) -> Result<OwnedFd, Refusal> {
+        let Some(root) = &self.root else {
+            return without_interruption(|| open_path(path, flags, Mode::empty()))
+                .map_err(Refusal::Open);
+        };
+        let beneath = path.strip_prefix(root).map_err(|_| Refusal::OutsideRoot)?;
+        let beneath = if beneath.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            beneath
+        };
+        let root = without_interruption(|| open_path(root.as_path(), DIRECTORY, Mode::empty()))
+            .map_err(Refusal::Open)?;
+        let how = OpenHow::new()
+            .flags(flags)
+            .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_MAGICLINKS);
+        for _ in 0..ROOT_RETRIES {
+            match without_interruption(|| openat2(root.as_fd(), beneath, how)) {
+                // Something was renamed on the way, and the kernel cannot say whether it led outside.
+                Err(Errno::EAGAIN) => {}
+                Err(Errno::EXDEV) => return Err(Refusal::OutsideRoot),
+                Err(Errno::ENOSYS) => return Err(Refusal::NoRootSupport),
+                result => return result.map_err(Refusal::Open),
+            }
+        }
+        Err(Refusal::Open(Errno::EAGAIN))
+    }
+}
+
+/// The innermost of the roots that a path is under.
+fn root_of(path: &CStr, roots: &[PathBuf]) -> Option<PathBuf> {
+    let roots = roots.iter().filter(|root| as_path(path).starts_with(root));
+    roots.max_by_key(|root| root.components().count()).cloned()
+}
+
+/// Why a file was not removed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotRemoved {
+    #[error("its name is that of another file now")]
+    OtherFile,
+    #[error("{}", .0.desc())]
+    Errno(#[from] Errno),
+    #[error("{0}")]
+    Refused(#[from] Refusal),
+}
+
+fn without_interruption<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
+    loop {
+        match call() {
+            Err(Errno::EINTR) => {}
+            result => return result,
+        }
+    }
+}
+
+fn as_path(path: &CStr) -> &Path {
+    Path::new(OsStr::from_bytes(path.to_bytes()))
+}
+
 /// Where the open file really lies. Without /proc (a chroot) the path is resolved again, and must lead to the same file.
 fn path_of(file: &File, opened: &CStr) -> Result<CString, Error> {
     let link = format!("/proc/self/fd/{}", file.as_raw_fd());
@@ -91,8 +208,7 @@ fn path_of(file: &File, opened: &CStr) -> Result<CString, Error> {
 }
 
 fn same_file_again(file: &File, opened: &CStr) -> io::Result<PathBuf> {
-    let path = PathBuf::from(std::ffi::OsString::from_vec(opened.to_bytes().to_vec()));
-    let path = std::fs::canonicalize(path)?;
+    let path = std::fs::canonicalize(as_path(opened))?;
     let (now, then) = (std::fs::metadata(&path)?, file.metadata()?);
     if (now.dev(), now.ino()) != (then.dev(), then.ino()) {
         return Err(Errno::ESTALE.into());

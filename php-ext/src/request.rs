@@ -6,12 +6,15 @@ use std::os::unix::fs::FileExt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use send_file_response::{
-    CODING_MARK_BYTES, FileFacts, Method, Options, Representations, Request, Response, Script,
+    CODING_MARK_BYTES, Coding, Method, Options, Representations, Request, Response, Script,
     may_be_coded, respond,
 };
 
 use crate::error::Error;
 use crate::ffi_request;
+use crate::type_list::TypeList;
+
+const CODING_HEADER: &str = "Content-Encoding";
 
 /// One request and the answer as far as the script has shaped it.
 #[derive(Debug)]
@@ -20,6 +23,8 @@ pub(crate) struct Exchange {
     request_headers: Vec<(String, String)>,
     status: Option<u16>,
     script_headers: Vec<(String, String)>,
+    /// There is a `Content-Encoding` that must not go out.
+    has_a_false_coding: bool,
     /// `SERVER_SOFTWARE`, or nothing.
     pub(crate) server_software: String,
 }
@@ -46,12 +51,55 @@ impl Exchange {
                 .ok()
                 .filter(|status| *status != 0),
             script_headers: script_headers(),
+            has_a_false_coding: false,
             server_software,
         })
     }
 
-    /// The answer with the file.
-    pub(crate) fn respond(&self, file: &File, facts: &FileFacts, options: &Options) -> Response {
+    /// Which precompressed siblings could be the answer.
+    pub(crate) fn codings_to_try(&self, options: &Options) -> Vec<Coding> {
+        self.view(|request, script| options.codings_to_try(request, script))
+    }
+
+    /// Whether the content is of a listed type.
+    pub(crate) fn is_of_a_type(&self, types: &TypeList, options: &Options) -> bool {
+        self.view(|_, script| {
+            types.matches(options.media_type_in_force(script).unwrap_or_default())
+        })
+    }
+
+    /// The answer with one of the representations.
+    pub(crate) fn respond(&self, representations: &Representations, options: &Options) -> Response {
+        let mut response = self
+            .view(|request, script| respond(request, representations, script, options, now_secs()));
+        let sets_a_coding = |(name, _): &(&str, String)| *name == CODING_HEADER;
+        if self.has_a_false_coding && !response.headers.iter().any(sets_a_coding) {
+            response.removed.push(CODING_HEADER);
+        }
+        response
+    }
+
+    /// Forgets a `Content-Encoding` that the file has not. `ob_gzhandler` sets one when it flushes, also into an outer
+    /// buffer; the buffers are discarded by now, and their handlers with them, but the header is still there, and nothing
+    /// tells it from one that the script has set for a compressed file. The bytes do.
+    pub(crate) fn forget_a_false_coding(&mut self, file: &File) {
+        let is_coding = |(name, _): &&(String, String)| name.eq_ignore_ascii_case(CODING_HEADER);
+        let may_be_true = self
+            .script_headers
+            .iter()
+            .filter(is_coding)
+            .all(|(_, coding)| {
+                let mut start = [0; CODING_MARK_BYTES];
+                let read = file.read_at(&mut start, 0).unwrap_or(0);
+                may_be_coded(coding, &start[..read])
+            });
+        if !may_be_true {
+            self.script_headers.retain(|header| !is_coding(&header));
+            self.has_a_false_coding = true;
+        }
+    }
+
+    fn view<R>(&self, look: impl FnOnce(&Request, &Script) -> R) -> R {
         let request_headers = borrowed(&self.request_headers);
         let script_headers = borrowed(&self.script_headers);
         let request = Request {
@@ -62,29 +110,7 @@ impl Exchange {
             status: self.status,
             headers: &script_headers,
         };
-        let representations = Representations {
-            identity: *facts,
-            coded: &[],
-        };
-        let mut response = respond(&request, &representations, &script, options, now_secs());
-        if !self.has_its_coding(file) {
-            response.removed.push("Content-Encoding");
-        }
-        response
-    }
-
-    /// Whether the file is what a `Content-Encoding` so far says. `ob_gzhandler` sets one when it flushes, also into an
-    /// outer buffer; the buffers are discarded by now, and their handlers with them, but the header is still there, and
-    /// nothing tells it from one that the script has set for a compressed file. The bytes do: a header that they
-    /// contradict goes.
-    fn has_its_coding(&self, file: &File) -> bool {
-        let codings = self.script_headers.iter();
-        let mut codings = codings.filter(|(name, _)| name.eq_ignore_ascii_case("Content-Encoding"));
-        codings.all(|(_, coding)| {
-            let mut start = [0; CODING_MARK_BYTES];
-            let read = file.read_at(&mut start, 0).unwrap_or(0);
-            may_be_coded(coding, &start[..read])
-        })
+        look(&request, &script)
     }
 
     pub(crate) fn script_has_set(&self, name: &str) -> bool {

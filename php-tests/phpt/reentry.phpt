@@ -21,7 +21,7 @@ file_put_contents($file, $message);
 --CLEAN--
 <?php
 $file = __DIR__ . '/reentry.tmp';
-if (file_get_contents($file) !== 'send_file(): another call of send_file() is in progress') {
+if (file_get_contents($file) !== 'send_file(): another call is in progress') {
     echo 'unexpected: ', file_get_contents($file);
 }
 unlink($file);

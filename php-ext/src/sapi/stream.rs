@@ -4,8 +4,10 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::time::Instant;
 
 use send_file_response::Part;
+use send_file_wire::{Pace, Rate};
 
 use crate::error::Error;
 use crate::ffi;
@@ -22,17 +24,20 @@ pub(crate) enum Ended {
     Short,
 }
 
-/// Sends a body and flushes it, and with it headers that are still held back. Reads with pread(2) only: the position of
-/// the file stays where it is.
-pub(crate) fn send(file: &File, parts: &[Part]) -> Result<Ended, Error> {
+/// Sends a body, no faster than the rate allows, and flushes it, and with it headers that are still held back. Reads with
+/// pread(2) only: the position of the file stays where it is.
+pub(crate) fn send(file: &File, parts: &[Part], rate: Option<Rate>) -> Result<Ended, Error> {
     ffi::uninterrupted(|| {
+        let mut output = Output {
+            pace: rate.map(|rate| Pace::new(rate, Instant::now())),
+        };
         let mut buffer = Vec::new();
         for part in parts {
             let ended = match part {
-                Part::Literal(bytes) => write(bytes)?,
+                Part::Literal(bytes) => output.write(bytes)?,
                 Part::Span { offset, len } => {
                     buffer.resize(STREAM_BUFFER_BYTES, 0);
-                    send_span(file, *offset, *len, &mut buffer)?
+                    output.send_span(file, *offset, *len, &mut buffer)?
                 }
             };
             if ended != Ended::Complete {
@@ -45,7 +50,7 @@ pub(crate) fn send(file: &File, parts: &[Part]) -> Result<Ended, Error> {
 
 /// Sends a body that needs no file.
 pub(crate) fn send_literal(bytes: &[u8]) -> Result<Ended, Error> {
-    ffi::uninterrupted(|| match write(bytes)? {
+    ffi::uninterrupted(|| match write_at_once(bytes)? {
         Ended::Complete => flush(),
         ended => Ok(ended),
     })
@@ -57,27 +62,65 @@ fn flush() -> Result<Ended, Error> {
     Ok(unless_the_client_is_gone())
 }
 
-fn send_span(file: &File, offset: u64, len: u64, buffer: &mut [u8]) -> Result<Ended, Error> {
-    let mut sent = 0;
-    while sent < len {
-        let wanted = buffer
-            .len()
-            .min(usize::try_from(len - sent).unwrap_or(usize::MAX));
-        let read = match file.read_at(&mut buffer[..wanted], offset + sent) {
-            Ok(0) => return Ok(Ended::Short),
-            Ok(read) => read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(_) => return Ok(Ended::Short),
-        };
-        if write(&buffer[..read])? == Ended::ClientGone {
-            return Ok(Ended::ClientGone);
-        }
-        sent += read as u64;
-    }
-    Ok(Ended::Complete)
+/// The way to the SAPI, at full speed or at a rate.
+struct Output {
+    pace: Option<Pace>,
 }
 
-fn write(bytes: &[u8]) -> Result<Ended, Error> {
+impl Output {
+    fn send_span(
+        &mut self,
+        file: &File,
+        offset: u64,
+        len: u64,
+        buffer: &mut [u8],
+    ) -> Result<Ended, Error> {
+        let mut sent = 0;
+        while sent < len {
+            let wanted = buffer
+                .len()
+                .min(usize::try_from(len - sent).unwrap_or(usize::MAX));
+            let read = match file.read_at(&mut buffer[..wanted], offset + sent) {
+                Ok(0) => return Ok(Ended::Short),
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(_) => return Ok(Ended::Short),
+            };
+            if self.write(&buffer[..read])? == Ended::ClientGone {
+                return Ok(Ended::ClientGone);
+            }
+            sent += read as u64;
+        }
+        Ok(Ended::Complete)
+    }
+
+    fn write(&mut self, mut bytes: &[u8]) -> Result<Ended, Error> {
+        let Some(pace) = &mut self.pace else {
+            return write_at_once(bytes);
+        };
+        while !bytes.is_empty() {
+            let now = Instant::now();
+            let allowed = usize::try_from(pace.allowance(now)).unwrap_or(usize::MAX);
+            if allowed == 0 {
+                // What is held back in buffers is on its way while this process waits for the time to pass.
+                if flush()? == Ended::ClientGone {
+                    return Ok(Ended::ClientGone);
+                }
+                std::thread::sleep(pace.ready_at().saturating_duration_since(now));
+                continue;
+            }
+            let (piece, rest) = bytes.split_at(allowed.min(bytes.len()));
+            if write_at_once(piece)? == Ended::ClientGone {
+                return Ok(Ended::ClientGone);
+            }
+            pace.spend(piece.len() as u64);
+            bytes = rest;
+        }
+        Ok(Ended::Complete)
+    }
+}
+
+fn write_at_once(bytes: &[u8]) -> Result<Ended, Error> {
     if ffi::client_is_gone() || ffi::write_body(bytes)? < bytes.len() {
         return Ok(Ended::ClientGone);
     }
