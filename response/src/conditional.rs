@@ -1,6 +1,6 @@
 //! Conditional requests: RFC 9110 section 13, in the order of section 13.2.2.
 
-use crate::etag::{EntityTag, any_matches};
+use crate::etag::{EntityTag, any_listed, any_matches};
 use crate::request::Request;
 use crate::validators::Validators;
 
@@ -46,20 +46,29 @@ pub(crate) fn if_range(request: &Request, validators: &Validators) -> bool {
         return false;
     };
     if let Some(held) = EntityTag::parse(value) {
-        return validators
-            .etag()
-            .is_some_and(|ours| held.matches_strongly(&ours));
+        return is_ours(&held, validators);
     }
     // Equal, not merely not older: the parts would not belong together otherwise.
     validators.date_is_strong() && validators.parse_date(value) == validators.last_modified_secs()
 }
 
+/// Whether the client says by an entity tag, in If-Range or else in If-Match, that a range of this version is meant.
+pub(crate) fn names_version(request: &Request, validators: &Validators) -> bool {
+    if !request.has("If-Range") {
+        return any_listed(request.lines("If-Match"), |held| is_ours(held, validators));
+    }
+    let held = request.single("If-Range").and_then(EntityTag::parse);
+    held.is_some_and(|held| is_ours(&held, validators))
+}
+
+fn is_ours(held: &EntityTag, validators: &Validators) -> bool {
+    let ours = validators.etag();
+    ours.is_some_and(|ours| held.matches_strongly(&ours))
+}
+
 /// Section 13.1.1: strong comparison, since the client is about to rely on the exact bytes.
 fn if_match(request: &Request, validators: &Validators) -> bool {
-    let ours = validators.etag();
-    any_matches(request.lines("If-Match"), |held| {
-        ours.is_some_and(|ours| held.matches_strongly(&ours))
-    })
+    any_matches(request.lines("If-Match"), |held| is_ours(held, validators))
 }
 
 /// Section 13.1.2: true if none matches, by weak comparison.

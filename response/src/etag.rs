@@ -1,5 +1,6 @@
 //! Entity tags (RFC 9110 section 8.8.3) and their two comparisons.
 
+use crate::coding::Coding;
 use crate::limits::MAX_ETAG_BYTES;
 use crate::options::OptionError;
 use crate::request::trim_ows;
@@ -61,6 +62,12 @@ impl<'a> EntityTag<'a> {
         rest.is_empty().then_some(tag)
     }
 
+    /// The tag of the same version in a coding, which is other bytes; `None` if it does not promise the same bytes anyway.
+    pub(crate) fn coded(&self, coding: Coding) -> Option<String> {
+        let inside = self.opaque.strip_suffix('"')?;
+        (!self.weak).then(|| format!("{inside}-{}\"", coding.name()))
+    }
+
     /// Strong comparison, RFC 9110 section 8.8.3.2: neither may be weak.
     pub(crate) fn matches_strongly(&self, other: &EntityTag) -> bool {
         !self.weak && !other.weak && self.opaque == other.opaque
@@ -92,21 +99,20 @@ fn is_etag_char(c: char) -> bool {
 }
 
 /// The value of If-Match or If-None-Match: is one of its members `wanted`, or is it `*`?
-///
-/// A member that is no entity tag matches nothing, and neither does a `*` among others.
 pub(crate) fn any_matches<'a>(
-    lines: impl Iterator<Item = &'a str>,
+    lines: impl Iterator<Item = &'a str> + Clone,
+    wanted: impl FnMut(&EntityTag) -> bool,
+) -> bool {
+    // A `*` among others is malformed, and matches nothing.
+    lines.clone().eq(["*"]) || any_listed(lines, wanted)
+}
+
+/// The same without `*`. A member that is no entity tag matches nothing.
+pub(crate) fn any_listed<'a>(
+    mut lines: impl Iterator<Item = &'a str>,
     mut wanted: impl FnMut(&EntityTag) -> bool,
 ) -> bool {
-    let lines: Vec<&str> = lines.collect();
-    if let [only] = lines[..]
-        && only == "*"
-    {
-        return true;
-    }
-    lines
-        .into_iter()
-        .any(|line| members(line).any(|tag| wanted(&tag)))
+    lines.any(|line| members(line).any(|tag| wanted(&tag)))
 }
 
 /// The entity tags of a list. A comma may be inside a tag, so this is no `split(',')`.

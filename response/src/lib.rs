@@ -8,11 +8,14 @@
 //! The flow, top to bottom:
 //!
 //! ```text
-//! RawOptions --Options::new--> Options          options: media_type, disposition
+//! mime.types --MediaTypes::parse--> MediaTypes  the administrator's own media types
+//! RawOptions --Options::new--> Options          options: media_type, disposition, etag, window
 //! Content-Encoding, bytes --may_be_coded--> whether the file can be coded so
-//! Request, FileFacts, Script, Options, now
+//! Request, Script, Options --codings_to_try--> the precompressed siblings to look for; is_fresh tells which count
+//! Request, Representations, Script, Options, now
 //!   -> respond                                  which of the answers below it is
-//!        -> validators                          the ETag and Last-Modified that count: the script's or the file's
+//!        -> negotiation                         the file or a sibling, by Accept-Encoding, section 12.5.3
+//!        -> validators                          the ETag and Last-Modified that count: argument, script or file
 //!        -> conditional                         304 and 412, RFC 9110 section 13
 //!        -> range                               416, one range or several, section 14
 //!        -> multipart                           several ranges as multipart/byteranges
@@ -25,16 +28,18 @@
 //!
 //! 1. *Correctness*: `Content-Length` always describes the bytes that follow, `Transfer-Encoding`
 //!    is always removed, and a status removes what it forbids ([`Response::removed`]).
-//! 2. *An explicit argument* (`content_type`, `download_as`): it is the later and more specific act
-//!    of the same script, so it replaces an earlier `header()` of that name.
+//! 2. *An explicit argument* (`content_type`, `download_as`, `etag`, `delete`): it is the later and
+//!    more specific act of the same script, so it replaces an earlier `header()` of that name.
 //! 3. *The script's `header()`*: validators set by it are also the ones that conditional requests
-//!    are judged against.
+//!    are judged against. Its Content-Encoding means that nothing is negotiated; its Vary is kept
+//!    and added to.
 //! 4. *The computed header*: the guessed media type, the ETag from the file's metadata, and so on.
 //!
 //! No header value returned contains a control character; bytes from PHP that would need one are
 //! refused as [`OptionError`].
 #![forbid(unsafe_code)]
 
+mod accept_encoding;
 mod coding;
 mod conditional;
 mod disposition;

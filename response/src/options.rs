@@ -96,6 +96,11 @@ impl Options {
         negotiation::codings_to_try(request, script, self)
     }
 
+    /// A file that goes once it is sent is not there for a second part.
+    pub(crate) fn allows_ranges(&self, script: &Script) -> bool {
+        script.allows_ranges() && !self.delete
+    }
+
     /// The media type of the content, multipart or not: what the client will be told, by the argument, the script or
     /// the guess. `None` if the script has set an empty one.
     pub fn media_type_in_force<'a>(&'a self, script: &Script<'a>) -> Option<&'a str> {

@@ -69,6 +69,11 @@ pub(crate) fn select(value: &str, size: u64) -> Selection {
     }
 }
 
+/// Whether the value of a Range header is one that counts, in a file long enough.
+pub(crate) fn is_well_formed(value: &str) -> bool {
+    parse(value).is_some()
+}
+
 /// One range as the client wrote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Spec {

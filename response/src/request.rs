@@ -32,7 +32,7 @@ pub struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    pub(crate) fn lines(&self, name: &'a str) -> impl Iterator<Item = &'a str> + use<'a> {
+    pub(crate) fn lines(&self, name: &'a str) -> impl Iterator<Item = &'a str> + Clone + use<'a> {
         lines(self.headers, name)
     }
 
@@ -52,7 +52,7 @@ impl<'a> Request<'a> {
 pub(crate) fn lines<'a>(
     headers: &'a [(&'a str, &'a str)],
     name: &'a str,
-) -> impl Iterator<Item = &'a str> + use<'a> {
+) -> impl Iterator<Item = &'a str> + Clone + use<'a> {
     headers
         .iter()
         .filter(move |(other, _)| other.eq_ignore_ascii_case(name))

@@ -21,7 +21,7 @@ pub fn respond(
     options: &Options,
     now_secs: i64,
 ) -> Response {
-    let selected = negotiation::select(request, representations, script, options);
+    let selected = negotiation::select(request, representations, script, options, now_secs);
     let validators = Validators::of(&selected, script, options, now_secs);
     let answer = Answer {
         method: request.method,
@@ -62,7 +62,10 @@ pub const CONTENT_FIELDS: [&str; 7] = [
 ];
 
 /// Digests of the content, which is not what the script computed them of if only a part is sent.
-const DIGEST_FIELDS: [&str; 2] = ["Content-Digest", "Content-MD5"];
+const CONTENT_DIGESTS: [&str; 2] = ["Content-Digest", "Content-MD5"];
+
+/// Digests of the representation, which is not what the script computed them of if a sibling was selected.
+const REPRESENTATION_DIGESTS: [&str; 2] = ["Repr-Digest", "Digest"];
 
 struct Answer<'a> {
     method: Method,
@@ -76,20 +79,24 @@ struct Answer<'a> {
 impl Answer<'_> {
     /// Several Range lines are ignored: they are no list, and joined they would be malformed.
     fn selection(&self, request: &Request) -> Selection {
-        if self.method != Method::Get || !self.allows_ranges() {
+        if self.method != Method::Get || !self.options.allows_ranges(self.script) {
             return Selection::Whole;
         }
         match request.single("Range") {
             Some(value) if conditional::if_range(request, self.validators) => {
-                range::select(value, self.selected.window.bytes)
+                match range::select(value, self.selected.window.bytes) {
+                    Selection::Many(_) if self.is_coded() => Selection::Whole,
+                    selection => selection,
+                }
             }
             _ => Selection::Whole,
         }
     }
 
-    /// A file that goes once it is sent is not there for a second part.
-    fn allows_ranges(&self) -> bool {
-        self.script.allows_ranges() && !self.options.delete
+    /// A multipart body is not coded but its parts are, and Content-Encoding cannot say so: clients would decode the
+    /// delimiters.
+    fn is_coded(&self) -> bool {
+        self.selected.coding.is_some() || self.script.has("Content-Encoding")
     }
 
     /// The script knows what it says: no conditionals, no ranges.
@@ -98,7 +105,7 @@ impl Answer<'_> {
             // RFC 9110 section 8.6: never a Content-Length, since never content.
             100..=199 | 204 => {
                 let mut response = self.new_response(status);
-                response.removed.push("Content-Length");
+                remove(&mut response, &["Content-Length"]);
                 response
             }
             // RFC 9110 section 15.3.6: no content, but framed like any answer.
@@ -125,7 +132,7 @@ impl Answer<'_> {
                 return self.whole(206);
             }
             let mut response = self.whole(200);
-            response.removed.push("Content-Range");
+            remove(&mut response, &["Content-Range"]);
             return response;
         }
         if self.selected.window.bytes == 0 {
@@ -168,7 +175,7 @@ impl Answer<'_> {
 
     fn one_range(&self, range: ByteRange) -> Response {
         let mut response = self.with_content(206);
-        response.removed.extend(DIGEST_FIELDS);
+        remove(&mut response, &CONTENT_DIGESTS);
         let content_range = range.content_range(self.selected.window.bytes);
         set(&mut response, "Content-Range", content_range);
         let span = Part::Span {
@@ -184,7 +191,7 @@ impl Answer<'_> {
         let part_type = self.options.media_type.in_part(self.script);
         let parts = multipart::parts(ranges, &self.selected.window, part_type, &boundary);
         let mut response = self.with_content(206);
-        response.removed.extend(DIGEST_FIELDS);
+        remove(&mut response, &CONTENT_DIGESTS);
         set(
             &mut response,
             "Content-Type",
@@ -199,8 +206,8 @@ impl Answer<'_> {
     fn not_modified(&self) -> Response {
         let mut response = self.new_response(304);
         self.set_validators(&mut response);
-        response.removed.push("Content-Length");
-        response.removed.extend(CONTENT_FIELDS);
+        remove(&mut response, &["Content-Length"]);
+        remove(&mut response, &CONTENT_FIELDS);
         response
     }
 
@@ -228,9 +235,9 @@ impl Answer<'_> {
         let mut response = self.new_response(status);
         self.set_validators(&mut response);
         set(&mut response, "Content-Length", "0".to_owned());
-        response.removed.extend(CONTENT_FIELDS);
+        remove(&mut response, &CONTENT_FIELDS);
         if !self.script.forbids_reuse() {
-            response.removed.extend(["Cache-Control", "Expires"]);
+            remove(&mut response, &["Cache-Control", "Expires"]);
         }
         response
     }
@@ -240,6 +247,10 @@ impl Answer<'_> {
         let mut response = self.new_response(status);
         if let Some(media_type) = self.options.media_type.header(self.script) {
             set(&mut response, "Content-Type", media_type.to_owned());
+        }
+        if let Some(coding) = self.selected.coding {
+            set(&mut response, "Content-Encoding", coding.name().to_owned());
+            remove(&mut response, &CONTENT_DIGESTS);
         }
         if let Some(disposition) = &self.options.disposition {
             set(&mut response, "Content-Disposition", disposition.clone());
@@ -257,7 +268,8 @@ impl Answer<'_> {
     }
 
     /// Content-Length must never meet Transfer-Encoding (RFC 9112 section 6.2), so that of the
-    /// script goes, whatever the answer is. An explicit entity tag is in all of them, too.
+    /// script goes, whatever the answer is. An explicit entity tag and what the answer
+    /// depends on (RFC 9110 section 12.5.5) are said in all of them, too.
     fn new_response(&self, status: u16) -> Response {
         let mut response = Response {
             status,
@@ -269,6 +281,14 @@ impl Answer<'_> {
         };
         if self.options.etag.is_given() {
             self.set_etag(&mut response);
+        }
+        if self.selected.coding.is_some() {
+            remove(&mut response, &REPRESENTATION_DIGESTS);
+        }
+        if negotiation::is_negotiated(self.script, self.options)
+            && let Some(vary) = negotiation::vary(self.script)
+        {
+            set(&mut response, "Vary", vary);
         }
         response
     }
@@ -286,7 +306,7 @@ impl Answer<'_> {
         match &self.validators.etag {
             Field::Ours(etag) => set(response, "ETag", etag.clone()),
             Field::OfTheScript(_) => {}
-            Field::Absent => response.removed.push("ETag"),
+            Field::Absent => remove(response, &["ETag"]),
         }
     }
 
@@ -304,6 +324,15 @@ impl Answer<'_> {
     fn set_default(&self, response: &mut Response, name: &'static str, value: String) {
         if !self.script.has(name) {
             set(response, name, value);
+        }
+    }
+}
+
+/// Names headers that must not go out, each once.
+fn remove(response: &mut Response, names: &[&'static str]) {
+    for name in names {
+        if !response.removed.contains(name) {
+            response.removed.push(name);
         }
     }
 }

@@ -39,14 +39,19 @@ impl<'a> Script<'a> {
         self.lists("Cache-Control", &["no-store", "no-cache"])
     }
 
-    fn lists(&self, name: &'a str, members: &[&str]) -> bool {
-        lines(self.headers, name)
+    /// The members of a list, on one line or several.
+    pub(crate) fn members(&self, name: &'a str) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.all(name)
             .flat_map(|line| line.split(','))
-            .any(|found| {
-                members
-                    .iter()
-                    .any(|member| trim_ows(found).eq_ignore_ascii_case(member))
-            })
+            .map(trim_ows)
+    }
+
+    fn lists(&self, name: &'a str, members: &[&str]) -> bool {
+        self.members(name).any(|found| {
+            members
+                .iter()
+                .any(|member| found.eq_ignore_ascii_case(member))
+        })
     }
 }
 

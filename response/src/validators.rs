@@ -85,12 +85,19 @@ impl Field<'_> {
 fn etag<'a>(selected: &Selected, script: &Script<'a>, options: &Options) -> Field<'a> {
     match &options.etag {
         EtagArgument::Absent => Field::Absent,
-        EtagArgument::Explicit(value) => Field::Ours(value.clone()),
+        EtagArgument::Explicit(value) => {
+            Field::Ours(coded(value, selected).unwrap_or_else(|| value.clone()))
+        }
         EtagArgument::Computed => match script.first("ETag") {
-            Some(value) => Field::OfTheScript(value),
+            Some(value) => coded(value, selected).map_or(Field::OfTheScript(value), Field::Ours),
             None => Field::Ours(selected.etag()),
         },
     }
+}
+
+/// Who gave the tag meant the file; `None` if it is right for the selected representation, too.
+fn coded(etag: &str, selected: &Selected) -> Option<String> {
+    EntityTag::parse(etag)?.coded(selected.coding?)
 }
 
 #[cfg(test)]

@@ -2,8 +2,9 @@
 #![allow(dead_code)] // Each test binary uses a part of it.
 
 use send_file_response::{
-    Coding, FileFacts, Method, Mtime, Options, Part, RawOptions, Representations, Request,
-    Response, Script, Version, respond,
+    Coding::{self, Brotli, Gzip, Zstd},
+    FileFacts, Method, Mtime, Options, Part, RawOptions, Representations, Request, Response,
+    Script, Version, respond,
 };
 
 pub(crate) const NOW: i64 = 1_750_000_000;
@@ -100,6 +101,55 @@ pub(crate) fn body(response: &Response) -> Vec<u8> {
     response.parts.iter().flat_map(piece).collect()
 }
 
+pub(crate) const SIBLING_MODIFIED: &str = "Sun, 06 Nov 1994 08:49:38 GMT";
+/// Of the siblings in [`SIBLINGS`].
+pub(crate) const GZIP_ETAG: &str = "\"8-2ebc98a2-0-9\"";
+pub(crate) const BROTLI_ETAG: &str = "\"6-2ebc98a2-0-9\"";
+
+pub(crate) const SIBLINGS: &[(Coding, FileFacts)] =
+    &[(Gzip, sibling(8)), (Brotli, sibling(6)), (Zstd, sibling(7))];
+
+/// A second younger than the file of ten bytes.
+pub(crate) const fn sibling(size: u64) -> FileFacts {
+    FileFacts {
+        size,
+        version: Version::File {
+            mtime: Mtime {
+                secs: 784_111_778,
+                nanos: 0,
+            },
+            inode: 9,
+        },
+    }
+}
+
+pub(crate) const PRECOMPRESSED: RawOptions = RawOptions {
+    filename: b"/srv/a.txt",
+    content_type: None,
+    download_as: None,
+    inline: false,
+    offset: 0,
+    length: None,
+    etag: None,
+    delete: false,
+    precompressed: true,
+    media_types: None,
+};
+
+pub(crate) fn precompressed<'a>(script: Headers<'a>, request: Headers<'a>) -> Case<'a> {
+    Case {
+        request,
+        script,
+        options: PRECOMPRESSED,
+        coded: SIBLINGS,
+        ..Case::default()
+    }
+}
+
+pub(crate) fn asked(request: Headers) -> Response {
+    precompressed(&[], request).answer()
+}
+
 /// Reads a body as a client does, by the boundary of the header: type, Content-Range and bytes of each part.
 pub(crate) fn read_multipart(response: &Response) -> Vec<(String, String, Vec<u8>)> {
     let content_type = header(response, "Content-Type").unwrap();
@@ -147,6 +197,9 @@ fn assert_sound(case: &Case, response: &Response) {
         );
     }
     assert!(response.removed.contains(&"Transfer-Encoding"));
+    for (index, name) in response.removed.iter().enumerate() {
+        assert!(!response.removed[..index].contains(name), "{name} twice");
+    }
     assert!(response.parts.iter().all(|part| part.bytes() > 0));
     assert!(!(response.whole && matches!(response.status, 204 | 205 | 304 | 412 | 416)));
     if case.method == "HEAD" {
