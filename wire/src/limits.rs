@@ -35,6 +35,6 @@ pub const MIN_PACE_INTERVAL: Duration = Duration::from_millis(10);
 /// to a person, and thousands of slow downloads cost little.
 pub const MAX_PACE_INTERVAL: Duration = Duration::from_millis(125);
 
-/// The time a paced body may make up for when it could not leave, beyond its burst. A twentieth of 5 s: whatever client
-/// and machine do, no 5 s have 5 % too much.
-pub const PACE_CREDIT_TIME: Duration = Duration::from_millis(250);
+/// The time a paced body may make up for when it could not leave, beyond its burst. A busy machine stops a process for
+/// tenths of a second, which should cost no download its rate; a client that stalled for minutes should get no flood.
+pub const PACE_CREDIT_TIME: Duration = Duration::from_millis(500);

@@ -155,9 +155,9 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_stalled_gets_a_quarter_second_or_the_burst_at_once_and_no_more() {
+    fn a_client_that_stalled_gets_half_a_second_or_the_burst_at_once_and_no_more() {
         for (rate, at_once) in [
-            (rate(1000, 0), 250),
+            (rate(1000, 0), 500),
             (rate(1000, 700), 700),
             (rate(1, 0), 1),
         ] {
@@ -185,10 +185,10 @@ mod tests {
     fn a_clock_that_steps_back_earns_nothing_twice() {
         let start = Instant::now();
         let mut pace = Pace::new(rate(1000, 0), start);
-        let bytes = pace.allowance(start + millis(200));
+        let bytes = pace.allowance(start + millis(250));
         pace.spend(bytes);
-        assert_eq!(pace.allowance(start + millis(100)), 0);
-        assert_eq!(pace.allowance(start + millis(200)), 0);
+        assert_eq!(pace.allowance(start + millis(50)), 0);
+        assert_eq!(pace.allowance(start + millis(250)), 0);
     }
 
     #[test]
