@@ -10,12 +10,14 @@ use nix::sys::sendfile::sendfile;
 use nix::sys::socket::{Shutdown, shutdown};
 use nix::sys::stat::fstat;
 use nix::unistd::{Whence, lseek};
+use send_file_wire::{Pace, Rate};
 
 use crate::limits::{
     CUT_TIMEOUT, DISCARD_BYTES_PER_TURN, LINGER_MAX_BYTES, LINGER_TIMEOUT, NOTSENT_LOWAT_BYTES,
     RETRY_INTERVAL, TURN_BYTES,
 };
 use crate::outcome::Outcome;
+use crate::progress::Progress;
 use crate::sink::Cut;
 use crate::source::{From, Intent};
 use crate::staging::Staging;
@@ -66,6 +68,11 @@ pub struct Job {
     input_ended: bool,
     inbound_bytes: u64,
     progress: Progress,
+    rate: Option<Rate>,
+    /// Keeps the rate, from the commit on.
+    pace: Option<Pace>,
+    /// It has sent what its rate allows and waits for this moment, not for the connection.
+    paced_until: Option<Instant>,
     /// When to look whether the other side still takes something.
     check_at: Instant,
     retry_at: Option<Instant>,
@@ -85,14 +92,6 @@ enum Stage {
     },
 }
 
-/// When the other side last took something.
-#[derive(Clone, Copy, Debug)]
-struct Progress {
-    at: Instant,
-    given: u64,
-    pending: u64,
-}
-
 impl Job {
     /// A download that waits for its commit. Nothing is done to the connection.
     pub fn new(
@@ -101,6 +100,7 @@ impl Job {
         kind: socket::Kind,
         cookie: u64,
         tag: Vec<u8>,
+        rate: Option<Rate>,
         now: Instant,
     ) -> Job {
         Job {
@@ -116,11 +116,10 @@ impl Job {
             readable: true,
             input_ended: false,
             inbound_bytes: 0,
-            progress: Progress {
-                at: now,
-                given: 0,
-                pending: 0,
-            },
+            progress: Progress::new(now),
+            rate,
+            pace: None,
+            paced_until: None,
             check_at: now,
             retry_at: None,
         }
@@ -138,8 +137,12 @@ impl Job {
     ) -> io::Result<()> {
         slot.set_state(SlotState::Active);
         self.started = now;
-        self.progress.at = now;
+        self.progress = Progress::new(now);
         self.check_at = now + stall_timeout / 2;
+        self.pace = self.rate.map(|rate| Pace::new(rate, now));
+        if self.pace.is_some() && self.kind == socket::Kind::Tcp {
+            socket::send_small_pieces_at_once(self.connection());
+        }
         socket::take_over(self.connection(), self.kind, NOTSENT_LOWAT_BYTES)
     }
 
@@ -180,6 +183,7 @@ impl Job {
         if let Err(outcome) = self.discard_input() {
             return Turn::Ended(outcome);
         }
+        self.end_pause(now);
         let mut budget = TURN_BYTES;
         while budget > 0 {
             if let Stage::Lingering {
@@ -209,8 +213,8 @@ impl Job {
 
     /// When it must be looked at although no event came.
     pub fn deadline(&self) -> Instant {
-        self.retry_at
-            .map_or(self.check_at, |retry_at| self.check_at.min(retry_at))
+        let earlier = |at: Instant, other: Option<Instant>| other.map_or(at, |other| at.min(other));
+        earlier(earlier(self.check_at, self.retry_at), self.paced_until)
     }
 
     /// Its deadline has come.
@@ -219,13 +223,17 @@ impl Job {
             self.retry_at = None;
             return Turn::Again;
         }
+        if self.paced_until.is_some_and(|until| until <= now) {
+            self.end_pause(now);
+            return Turn::Again;
+        }
         self.note_progress(now);
-        let stalled = now >= self.progress.at + stall_timeout;
+        let stalled = now >= self.progress.at() + stall_timeout;
         match self.stage {
             Stage::Cutting { reason } => return Turn::Ended(reason),
             // Everything was acknowledged; only the other side's end is missing.
             Stage::Lingering { reason, .. } if self.unacknowledged() == 0 => {
-                let until = self.progress.at + LINGER_TIMEOUT;
+                let until = self.progress.at() + LINGER_TIMEOUT;
                 if until <= now {
                     return Turn::Ended(reason);
                 }
@@ -303,7 +311,10 @@ impl Job {
                         return Err(Outcome::FileTruncated);
                     }
                 }
-                self.send(from, max.min(budget), now)
+                match self.allowance(from, now) {
+                    0 => Ok(None),
+                    allowed => self.send(from, max.min(budget).min(allowed), now),
+                }
             }
             Step::Done => {
                 // It can fail only because the connection is gone, which lingering finds out.
@@ -317,10 +328,35 @@ impl Job {
                     reason,
                     inbound_before: self.inbound_bytes,
                 };
-                self.progress.at = now;
+                self.progress.touch(now);
                 self.check_at = now + LINGER_TIMEOUT;
                 Ok(Some(0))
             }
+        }
+    }
+
+    /// How many bytes may leave now. With none it waits for its rate. Frames are not the body, and what completes a
+    /// record of a download that is cut is soon over.
+    fn allowance(&mut self, from: From, now: Instant) -> u64 {
+        let (Some(pace), Stage::Sending) = (&mut self.pace, self.stage) else {
+            return u64::MAX;
+        };
+        if from == From::Frames {
+            return u64::MAX;
+        }
+        let allowed = pace.allowance(now);
+        if allowed == 0 {
+            self.paced_until = Some(pace.ready_at());
+            let pending = socket::unacknowledged(self.connection());
+            self.progress.pause(self.stream.body_sent(), pending);
+        }
+        allowed
+    }
+
+    fn end_pause(&mut self, now: Instant) {
+        if self.paced_until.is_some() {
+            self.note_progress(now);
+            self.paced_until = None;
         }
     }
 
@@ -347,13 +383,18 @@ impl Job {
             Ok(0) => Err(Outcome::FileTruncated),
             Ok(bytes) => {
                 self.stream.advance(from, bytes as u64);
+                if let (Some(pace), Stage::Sending) = (&mut self.pace, self.stage)
+                    && from != From::Frames
+                {
+                    pace.spend(bytes as u64);
+                }
                 Ok(Some(bytes as u64))
             }
             Err(Errno::EINTR) => Ok(Some(0)),
             Err(Errno::EAGAIN) => {
                 self.note_progress(now);
                 // A Unix socket gives no event before most of its buffer is free; while cutting there is no time for that.
-                if self.progress.pending == 0 || matches!(self.stage, Stage::Cutting { .. }) {
+                if self.progress.pending() == 0 || matches!(self.stage, Stage::Cutting { .. }) {
                     // Nothing is under way whose arrival would make room: the kernel lacks memory for socket buffers
                     // and will send no event.
                     self.retry_at = Some(now + RETRY_INTERVAL);
@@ -458,13 +499,10 @@ impl Job {
 
     fn note_progress(&mut self, now: Instant) {
         let pending = socket::unacknowledged(self.connection());
-        let given = self.stream.body_sent();
-        if given != self.progress.given || pending != self.progress.pending {
-            self.progress = Progress {
-                at: now,
-                given,
-                pending,
-            };
+        if self.paced_until.is_some() {
+            self.progress.look_in_pause(pending, now);
+        } else {
+            self.progress.look(self.stream.body_sent(), pending, now);
         }
     }
 }
@@ -492,7 +530,15 @@ mod tests {
         };
         let now = Instant::now();
         let (stream, _) = Stream::new(&offer);
-        let mut job = Job::new(stream, descriptors, socket::Kind::Unix, 0, Vec::new(), now);
+        let mut job = Job::new(
+            stream,
+            descriptors,
+            socket::Kind::Unix,
+            0,
+            Vec::new(),
+            None,
+            now,
+        );
         let retry_at = now + RETRY_INTERVAL;
         job.retry_at = Some(retry_at);
         job.check_at = now;

@@ -9,6 +9,7 @@
 //! | [`source`], [`sink`] | where the bytes of a body come from; what surrounds them on the connection |
 //! | [`stream`] | both together: what to do next, without I/O |
 //! | [`outcome`], [`staging`] | how a download ended; files whose file system refuses sendfile |
+//! | [`progress`] | whether the other side still takes something |
 //! | [`timers`], [`registry`], [`key`], [`refusals`] | deadlines; handles; what an event is about; the bounded log of refusals |
 //! | [`settings`] | the command line, resolved |
 //! | [`job`] | one download: descriptors, slot, a turn of its work |
@@ -27,6 +28,7 @@ pub mod key;
 pub mod limits;
 pub mod outcome;
 pub mod peer;
+pub mod progress;
 pub mod refusals;
 pub mod registry;
 pub mod settings;

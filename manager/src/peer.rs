@@ -378,6 +378,7 @@ fn prepare(
         kind,
         cookie,
         offer.tag.clone(),
+        offer.rate,
         now,
     ))
 }

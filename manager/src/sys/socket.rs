@@ -103,6 +103,15 @@ pub fn take_over(connection: BorrowedFd, kind: Kind, notsent_lowat_bytes: u32) -
     Ok(())
 }
 
+/// A piece smaller than a segment leaves when it is sent, neither waiting for the acknowledgement of the one before
+/// (RFC 896, which few web servers leave on) nor for more behind a cork.
+pub fn send_small_pieces_at_once(connection: BorrowedFd) {
+    // Where it cannot be done the pieces arrive a moment later, which is no reason to lose a download.
+    for (option, value) in [(libc::TCP_CORK, 0), (libc::TCP_NODELAY, 1)] {
+        let _ = set_option::<libc::c_int>(connection, libc::IPPROTO_TCP, option, value);
+    }
+}
+
 /// What the other side has not taken yet: bytes not acknowledged (TCP; one more after the end was sent), or memory
 /// not read (Unix). Only its change and its being 0 mean the same for both.
 pub fn unacknowledged(connection: BorrowedFd) -> u64 {
@@ -192,4 +201,22 @@ fn set_option<T: Copy>(socket: BorrowedFd, level: i32, name: i32, value: T) -> i
     };
     Errno::result(result)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{TcpListener, TcpStream};
+
+    #[test]
+    fn small_pieces_wait_for_nothing_whatever_a_worker_had_set() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let connection = stream.as_fd();
+        set_option::<libc::c_int>(connection, libc::IPPROTO_TCP, libc::TCP_CORK, 1).unwrap();
+        send_small_pieces_at_once(connection);
+        let is_set =
+            |name| option::<libc::c_int>(connection, libc::IPPROTO_TCP, name).unwrap() != 0;
+        assert!(!is_set(libc::TCP_CORK) && is_set(libc::TCP_NODELAY));
+    }
 }

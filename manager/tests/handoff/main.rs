@@ -1,5 +1,6 @@
 //! The handoff protocol and the sending, on the real daemon over real sockets.
 
+mod rate;
 mod rig;
 
 use std::fs::{File, OpenOptions};

@@ -18,7 +18,7 @@ use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, SockaddrStorage, connect, setsockopt, socket, sockopt,
 };
 use nix::unistd::Pid;
-use send_file_wire::{Answer, Commit, Framing, Offer, OfferId, Part, channel};
+use send_file_wire::{Answer, Commit, Framing, Offer, OfferId, Part, Rate, channel};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -28,10 +28,16 @@ pub(crate) struct Manager {
     directory: PathBuf,
     pub(crate) socket: PathBuf,
     arguments: Vec<String>,
+    descriptor_limit: u32,
 }
 
 impl Manager {
+    /// With as many descriptors as an ordinary process has by default, which is fewer than the tests open.
     pub(crate) fn start(arguments: &[&str]) -> Manager {
+        Manager::start_with_descriptors(1024, arguments)
+    }
+
+    pub(crate) fn start_with_descriptors(descriptor_limit: u32, arguments: &[&str]) -> Manager {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let directory =
@@ -39,12 +45,13 @@ impl Manager {
         fs::create_dir_all(&directory).unwrap();
         let socket = directory.join("manager.sock");
         let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
-        let child = spawn(&directory, &socket, &arguments);
+        let child = spawn(&directory, &socket, descriptor_limit, &arguments);
         let manager = Manager {
             child: child.into(),
             directory,
             socket,
             arguments,
+            descriptor_limit,
         };
         manager.wait_until_listening();
         manager
@@ -57,7 +64,10 @@ impl Manager {
         let mut child = manager.child.lock().unwrap();
         child.wait().unwrap();
         let full = File::options().write(true).open("/dev/full").unwrap();
-        *child = command(&manager.socket, &[]).stderr(full).spawn().unwrap();
+        *child = command(&manager.socket, 1024, &[])
+            .stderr(full)
+            .spawn()
+            .unwrap();
         drop(child);
         manager.wait_until_listening();
         manager
@@ -72,7 +82,7 @@ impl Manager {
 
     /// Starts a second daemon on the same socket, which must end by itself.
     pub(crate) fn start_another(&self) -> Output {
-        let mut command = command(&self.socket, &self.arguments);
+        let mut command = command(&self.socket, self.descriptor_limit, &self.arguments);
         let mut second = command.stderr(Stdio::piped()).spawn().unwrap();
         let ended = || second.try_wait().unwrap();
         if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -90,7 +100,12 @@ impl Manager {
     pub(crate) fn restart(&self) {
         let mut child = self.child.lock().unwrap();
         child.wait().unwrap();
-        *child = spawn(&self.directory, &self.socket, &self.arguments);
+        *child = spawn(
+            &self.directory,
+            &self.socket,
+            self.descriptor_limit,
+            &self.arguments,
+        );
         drop(child);
         self.wait_until_listening();
     }
@@ -111,8 +126,20 @@ impl Manager {
         framing: Framing,
         parts: &[Part],
     ) {
+        self.hand_over_at(None, connection, file, framing, parts);
+    }
+
+    /// The same, under a rate.
+    pub(crate) fn hand_over_at(
+        &self,
+        rate: Option<Rate>,
+        connection: &impl AsFd,
+        file: &impl AsFd,
+        framing: Framing,
+        parts: &[Part],
+    ) {
         let worker = Worker::connect(self);
-        worker.offer(connection, file, framing, parts);
+        worker.offer_at(rate, connection, file, framing, parts);
         assert_eq!(worker.answer(), Answer::Accept(OfferId(1)));
         worker.commit(OfferId(1)).unwrap();
     }
@@ -145,6 +172,11 @@ impl Manager {
         until("the manager ends", || {
             self.child.lock().unwrap().try_wait().unwrap()
         })
+    }
+
+    #[allow(dead_code, reason = "the rates measure the processor time of it")]
+    pub(crate) fn process_id(&self) -> u32 {
+        self.child.lock().unwrap().id()
     }
 
     fn descriptor_count(&self) -> usize {
@@ -183,20 +215,25 @@ impl Drop for Manager {
     }
 }
 
-fn spawn(directory: &Path, socket: &Path, arguments: &[String]) -> Child {
+fn spawn(directory: &Path, socket: &Path, descriptor_limit: u32, arguments: &[String]) -> Child {
     let log = File::options()
         .create(true)
         .append(true)
         .open(directory.join("log"))
         .unwrap();
-    command(socket, arguments).stderr(log).spawn().unwrap()
+    command(socket, descriptor_limit, arguments)
+        .stderr(log)
+        .spawn()
+        .unwrap()
 }
 
-/// With as many descriptors as an ordinary process has by default, which is fewer than the tests open.
-fn command(socket: &Path, arguments: &[String]) -> Command {
+fn command(socket: &Path, descriptor_limit: u32, arguments: &[String]) -> Command {
     let mut command = Command::new("/bin/sh");
     command
-        .args(["-c", "ulimit -n 1024; exec \"$0\" \"$@\""])
+        .args([
+            "-c",
+            &format!("ulimit -n {descriptor_limit}; exec \"$0\" \"$@\""),
+        ])
         .arg(env!("CARGO_BIN_EXE_send-file-manager"))
         .arg("--socket")
         .arg(socket)
@@ -221,10 +258,21 @@ impl Worker {
         framing: Framing,
         parts: &[Part],
     ) {
+        self.offer_at(None, connection, file, framing, parts);
+    }
+
+    fn offer_at(
+        &self,
+        rate: Option<Rate>,
+        connection: &impl AsFd,
+        file: &impl AsFd,
+        framing: Framing,
+        parts: &[Part],
+    ) {
         let offer = Offer {
             id: OfferId(1),
             framing,
-            rate: None,
+            rate,
             parts: parts.to_vec(),
             tag: b"test".to_vec(),
         };
