@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::os::fd::AsFd;
 
 use ext_php_rs::types::Zval;
-use send_file_response::{Coding, FileFacts, Mtime, Representations, Response, Version, is_fresh};
+use send_file_response::Response;
 use send_file_wire::Rate;
 
 use crate::arguments::{Arguments, Subject};
@@ -16,7 +16,7 @@ use crate::open::{OpenFile, Place};
 use crate::request::Exchange;
 use crate::sapi::Route;
 use crate::sapi::stream::{self, Ended};
-use crate::{content, ffi, ffi_call, headers, session};
+use crate::{content, ffi, ffi_call, headers, representation, session};
 
 /// How the script goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,31 +45,17 @@ pub(crate) fn answer(arguments: Arguments, settings: Settings) -> Result<Afterwa
     let route = Route::of_this_process();
     let mut exchange = Exchange::read(route.is_subrequest())?;
     exchange.forget_a_false_coding(&opened.file);
-    let siblings = match &place {
-        Some(place) => fresh_siblings(&exchange.codings_to_try(&arguments.options), place, &opened),
-        None => Vec::new(),
-    };
-    let coded: Vec<(Coding, FileFacts)> = siblings
-        .iter()
-        .map(|(coding, sibling)| (*coding, sibling.facts))
-        .collect();
-    let representations = Representations {
-        identity: opened.facts,
-        coded: &coded,
-    };
-    let response = exchange.respond(&representations, &arguments.options);
-    let chosen = siblings
-        .into_iter()
-        .find(|(coding, _)| response.coding == Some(*coding));
+    let (file, response) =
+        representation::decide(&exchange, opened, place.as_ref(), &arguments.options);
     let answer = Answer {
         is_of_a_type_to_hand_over: exchange.is_of_a_type(&settings.types, &arguments.options),
         doomed: place.filter(|_| arguments.delete && response.whole),
-        file: chosen.map_or(opened, |(_, sibling)| sibling),
         rate: arguments.rate,
         tag: arguments.tag,
         settings,
         route,
         exchange,
+        file,
         response,
     };
     answer.deliver()?;
@@ -87,27 +73,6 @@ fn open(subject: &Subject, settings: &Settings) -> Result<(OpenFile, Option<Plac
         }
         Subject::Buffer(data) => Ok((content::of_buffer(data)?, None)),
         Subject::Stream(stream) => Ok((content::of_stream(stream)?, None)),
-    }
-}
-
-/// The compressed files beside the file that are not older than it. One that cannot be opened is as good as none.
-fn fresh_siblings(
-    codings: &[Coding],
-    place: &Place,
-    original: &OpenFile,
-) -> Vec<(Coding, OpenFile)> {
-    let fresh = |coding: &Coding| {
-        let sibling = place.with_suffix(coding.suffix())?.open().ok()?;
-        let fresh = is_fresh(modified(&sibling.facts)?, modified(&original.facts)?);
-        fresh.then_some((*coding, sibling))
-    };
-    codings.iter().filter_map(fresh).collect()
-}
-
-fn modified(facts: &FileFacts) -> Option<Mtime> {
-    match facts.version {
-        Version::File { mtime, .. } => Some(mtime),
-        Version::Content(_) => None,
     }
 }
 

@@ -8,7 +8,7 @@
 //!   open         the file, with the worker's rights, or an exception before any header; content: a string or a stream
 //!   ffi          discards the output buffers; session    lets go of the visitor's lock
 //!   ffi_call     runs the header callback; after it no code of the script runs until the answer is complete
-//!   request      what client and script said -> response::respond decides
+//!   request      what client and script said; representation: the file or a compressed sibling -> response::respond decides
 //!   handoff      everything that can fail, tried before the headers
 //!     sapi         may this connection be handed over?   one file per web server interface
 //!     offer        offer, accept, commit with the manager
@@ -52,6 +52,7 @@ mod media_types;
 mod module;
 mod offer;
 mod open;
+mod representation;
 mod request;
 mod route;
 mod sapi;
