@@ -20,7 +20,7 @@ function options_of_query(): array
             $options[$name] = (int) $_GET[$name];
         }
     }
-    foreach (['inline', 'delete', 'end_request'] as $name) {
+    foreach (['inline', 'delete', 'precompressed', 'end_request'] as $name) {
         if (isset($_GET[$name])) {
             $options[$name] = (bool) $_GET[$name];
         }

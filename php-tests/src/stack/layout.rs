@@ -15,7 +15,7 @@ use crate::manager::Manager;
 use crate::products::Products;
 use crate::run::{self, Run, WORKER_ACCOUNT};
 
-const SCRIPTS: [(&str, &str); 17] = [
+const SCRIPTS: &[(&str, &str)] = &[
     ("lib.php", include_str!("../docroot/lib.php")),
     ("send.php", include_str!("../docroot/send.php")),
     ("page.php", include_str!("../docroot/page.php")),
@@ -38,6 +38,9 @@ const SCRIPTS: [(&str, &str); 17] = [
         "no_descriptors.php",
         include_str!("../docroot/no_descriptors.php"),
     ),
+    ("buffer.php", include_str!("../docroot/buffer.php")),
+    ("stream.php", include_str!("../docroot/stream.php")),
+    ("route.php", include_str!("../docroot/route.php")),
     ("included.shtml", include_str!("../docroot/included.shtml")),
 ];
 

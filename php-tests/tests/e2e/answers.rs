@@ -2,12 +2,14 @@
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::os::unix::fs::PermissionsExt;
+use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use nix::sys::stat::Mode;
 use send_file_php_tests::case::{Answer, Case};
 use send_file_php_tests::client::{Connection, Ending, Request};
 use send_file_php_tests::files::{SPARSE_TAIL_BYTES, Sample, file_path};
+use send_file_php_tests::limits::{PATIENCE, POLL};
 use send_file_php_tests::stack::Kind;
 
 use crate::{Body, named};
@@ -493,7 +495,12 @@ fn a_file_deleted_after_sending_arrives_whole(case: &Case) -> anyhow::Result<()>
     let answer = case.ask(&case.get("send.php", &format!("delete=1&file={}", sample.name)))?;
     answer.is_the_file(&sample)?;
     case.was_handed_off(&answer)?;
-    ensure!(!sample.path.exists(), "the file is still there");
+    // The worker may get to it only after the manager has sent everything.
+    let deadline = Instant::now() + PATIENCE;
+    while sample.path.exists() {
+        ensure!(Instant::now() < deadline, "the file is still there");
+        std::thread::sleep(POLL);
+    }
     let again = case.ask(&case.get_file(&sample))?;
     again.has_status(404)
 }
@@ -549,7 +556,7 @@ fn a_file_replaced_under_way_arrives_whole_in_its_old_version(case: &Case) -> an
 }
 
 /// A file for one case alone, in a folder of its own.
-fn own_sample(case: &Case, name: &str, len: u64) -> anyhow::Result<Sample> {
+pub(crate) fn own_sample(case: &Case, name: &str, len: u64) -> anyhow::Result<Sample> {
     let tag = case.get("", "").tag;
     fs::create_dir(file_path(&tag)?)?;
     Sample::create(&format!("{tag}/{name}.bin"), len)

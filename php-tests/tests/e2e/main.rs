@@ -1,11 +1,12 @@
 //! send_file on real web servers: one body per case, on every stack, with the manager and without.
 //!
-//! `answers`: what a client sees. `server_features`: TLS, HTTP/2, filters. `manager_trouble`: the manager stopped,
+//! `answers`: what a client sees. `options`: the other functions, arguments and settings. `server_features`: TLS, HTTP/2, filters. `manager_trouble`: the manager stopped,
 //! killed, frozen, full. `load`: many clients, slow clients, many requests.
 
 mod answers;
 mod load;
 mod manager_trouble;
+mod options;
 mod server_features;
 
 use std::collections::BTreeMap;
@@ -28,12 +29,6 @@ macro_rules! named {
     ($($case:ident),* $(,)?) => { &[$((stringify!($case), $case)),*] };
 }
 
-/// Cases of options that send_file() refuses so far; `--include-ignored` runs them.
-const NOT_YET: &[&str] = &[
-    "a_window_of_the_file_is_sent_as_if_it_were_all",
-    "a_file_deleted_after_sending_arrives_whole",
-];
-
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let stacks = Arc::new(SharedStacks::default());
@@ -47,12 +42,16 @@ fn trials(stacks: &Arc<SharedStacks>) -> Vec<Trial> {
     let mut trials = Vec::new();
     for kind in Kind::ALL {
         for manager in [true, false] {
-            let shared = answers::CASES.iter().chain(server_features::cases(kind));
+            let shared = answers::CASES
+                .iter()
+                .chain(options::CASES)
+                .chain(server_features::cases(kind));
             trials.extend(shared.map(|(name, body)| stacks.trial(kind, manager, name, *body)));
         }
         trials.extend(
             manager_trouble::CASES
                 .iter()
+                .chain(options::OWN_CASES)
                 .map(|(name, body)| own(kind, name, *body)),
         );
         trials.extend(
@@ -117,7 +116,6 @@ impl SharedStacks {
             body(&Case::on(stack))
                 .map_err(|error| Failed::from(format!("{error:#}\n{}", stack.log_tails())))
         })
-        .with_ignored_flag(NOT_YET.contains(&name))
     }
 
     fn slot(&self, kind: Kind, manager: bool) -> Slot {
