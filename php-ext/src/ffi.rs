@@ -4,8 +4,10 @@
 //! [`throw_unwind_exit`] and [`bail_out`], the last act of the handler); the globals are
 //! reached by raw pointer for the length of one statement, never by a guard that a longjmp would leave locked.
 
-use std::ffi::{CStr, CString, c_char, c_int, c_long};
+use std::ffi::{CStr, CString, OsString, c_char, c_int, c_long};
+use std::os::unix::ffi::OsStringExt;
 use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
 use std::ptr;
 
 use ext_php_rs::ffi as php;
@@ -218,28 +220,22 @@ pub(crate) fn uninterrupted<R>(call: impl FnOnce() -> R) -> R {
     }
 }
 
-/// The absolute path that `fopen()` would open for `path`: relative to the script's current directory (the virtual one
-/// in a thread-safe PHP), `.` and `..` removed; or why there is none.
-pub(crate) fn absolute_path(path: &CStr) -> Result<Result<CString, Errno>, Error> {
-    // Where there is no current directory, expand_filepath() probes a relative name by opening it, which a FIFO blocks.
-    // The virtual current directory of a thread-safe PHP is always there.
-    if php::USING_ZTS == 0
-        && !path.to_bytes().starts_with(b"/")
-        && let Err(errno) = nix::unistd::getcwd()
-    {
-        return Ok(Err(errno));
+/// The directory that relative paths start from: the process's, or, in a thread-safe PHP, the virtual one of this thread;
+/// or why there is none.
+pub(crate) fn current_directory() -> Result<Result<PathBuf, Errno>, Error> {
+    if php::USING_ZTS == 0 {
+        return Ok(nix::unistd::getcwd());
     }
-    // SAFETY: `path` is NUL-terminated; the result is null or an emalloc'ed string that is ours, copied and freed at
-    // once.
+    // SAFETY: the result is null or an emalloc'ed string that is ours, copied and freed at once.
     guarded(|| unsafe {
         Errno::clear();
-        let expanded = expand_filepath(path.as_ptr(), ptr::null_mut());
+        let expanded = expand_filepath(c".".as_ptr(), ptr::null_mut());
         if expanded.is_null() {
             return Err(Errno::last());
         }
-        let copy = CStr::from_ptr(expanded).to_owned();
+        let bytes = CStr::from_ptr(expanded).to_bytes().to_vec();
         php::_efree(expanded.cast());
-        Ok(copy)
+        Ok(PathBuf::from(OsString::from_vec(bytes)))
     })
 }
 

@@ -35,8 +35,8 @@ unsafe extern "C" {
     ) -> *mut c_void;
 }
 
-/// main/php_streams.h: PHP_STREAM_AS_FD
-const AS_DESCRIPTOR: c_int = 1;
+/// main/php_streams.h: PHP_STREAM_AS_FD | PHP_STREAM_CAST_INTERNAL. Without the latter, PHP warns of what it has read ahead.
+const AS_DESCRIPTOR: c_int = 1 | 0x2000_0000;
 /// Zend/zend_types.h
 const SUCCESS: c_int = 0;
 /// stdio.h
@@ -100,7 +100,8 @@ impl<'a> Stream<'a> {
         }
     }
 
-    /// Gives the whole content to `take`, in pieces; the position is as before. The outer error is the engine's.
+    /// Gives the whole content to `take`, in pieces; position and end of file are as before. The outer error is the
+    /// engine's.
     pub(crate) fn read_all(
         &self,
         mut take: impl FnMut(&[u8]) -> io::Result<()>,
@@ -109,8 +110,8 @@ impl<'a> Stream<'a> {
         let mut buffer = vec![0u8; STREAM_BUFFER_BYTES];
         let (bytes, room) = (buffer.as_mut_ptr(), buffer.len());
         // SAFETY: the stream is open, and its own functions are called.
-        let before = guarded(|| unsafe {
-            let before = _php_stream_tell(stream);
+        let (position, at_end) = guarded(|| unsafe {
+            let before = (_php_stream_tell(stream), (*stream).eof());
             _php_stream_seek(stream, 0, SEEK_SET);
             before
         })?;
@@ -125,7 +126,10 @@ impl<'a> Stream<'a> {
             }
         }
         // SAFETY: as above.
-        guarded(|| unsafe { _php_stream_seek(stream, before, SEEK_SET) })?;
+        guarded(|| unsafe {
+            _php_stream_seek(stream, position, SEEK_SET);
+            (*stream).set_eof(at_end);
+        })?;
         Ok(taken)
     }
 

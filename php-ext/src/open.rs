@@ -5,9 +5,9 @@ use std::ffi::{CStr, CString, OsStr};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, open as open_path, openat2};
@@ -79,45 +79,64 @@ fn kind(found: std::fs::FileType) -> &'static str {
 /// Where a file is: a path that may be opened.
 #[derive(Debug)]
 pub(crate) struct Place {
-    /// Absolute, without `.` and `..`.
-    path: CString,
-    /// The one of `send_file.root` that it is under, if there are any.
-    root: Option<PathBuf>,
+    /// Absolute.
+    path: PathBuf,
+    /// What opens it if `send_file.root` is set.
+    root: Option<Root>,
+}
+
+/// One of `send_file.root`, and a path under it.
+#[derive(Clone, Debug)]
+struct Root {
+    directory: PathBuf,
+    beneath: PathBuf,
 }
 
 impl Place {
     /// What `fopen()` would open for `path`, if the settings allow it.
     pub(crate) fn of(path: &CStr, roots: Option<&[PathBuf]>) -> Result<Place, Error> {
-        if path.count_bytes() >= PATH_MAX {
+        let mut path = as_path(path).to_owned();
+        if path.is_relative() {
+            let directory = ffi::current_directory()?.map_err(Refusal::Open)?;
+            path = directory.join(path);
+        }
+        if path.as_os_str().len() >= PATH_MAX {
             return Err(Refusal::Open(Errno::ENAMETOOLONG).into());
         }
-        let path = ffi::absolute_path(path)?.map_err(Refusal::Open)?;
         // Asked before the open, so that nothing outside is touched and an answer does not tell whether it exists.
-        if !ffi::basedir_allows(&path)? {
+        if !ffi::basedir_allows(&as_text(&path)?)? {
             return Err(Refusal::OutsideBasedir.into());
         }
         let root = match roots {
-            Some(roots) => Some(root_of(&path, roots).ok_or(Refusal::OutsideRoot)?),
+            Some(roots) => Some(Root::of(&path, roots).ok_or(Refusal::OutsideRoot)?),
             None => None,
         };
         Ok(Place { path, root })
     }
 
     /// The same place with something behind its name.
-    pub(crate) fn with_suffix(&self, suffix: &str) -> Option<Place> {
-        let path = [self.path.to_bytes(), suffix.as_bytes()].concat();
-        Some(Place {
-            path: CString::new(path).ok()?,
-            root: self.root.clone(),
-        })
+    pub(crate) fn with_suffix(&self, suffix: &str) -> Place {
+        let root = self.root.as_ref().map(|root| Root {
+            directory: root.directory.clone(),
+            beneath: with_suffix(&root.beneath, suffix),
+        });
+        Place {
+            path: with_suffix(&self.path, suffix),
+            root,
+        }
     }
 
     /// Opens it, for this download alone.
     pub(crate) fn open(&self) -> Result<OpenFile, Error> {
-        let file = File::from(self.open_as(as_path(&self.path), READING)?);
+        let file = File::from(match &self.root {
+            Some(root) => root.open(&root.beneath, READING)?,
+            None => open_at(&self.path, READING)?,
+        });
         let file = OpenFile::of(file, true)?;
         // Asked again of the file that was opened: a symbolic link on the way may have changed in between.
-        if ffi::basedir_is_set() && !ffi::basedir_allows(&path_of(&file.file, &self.path)?)? {
+        if ffi::basedir_is_set()
+            && !ffi::basedir_allows(&as_text(&path_of(&file.file, &self.path)?)?)?
+        {
             return Err(Refusal::OutsideBasedir.into());
         }
         Ok(file)
@@ -125,11 +144,14 @@ impl Place {
 
     /// Removes the name, if it is still that of this file.
     pub(crate) fn remove(&self, file: &File) -> Result<(), NotRemoved> {
-        let path = as_path(&self.path);
+        let path = self.root.as_ref().map_or(&self.path, |root| &root.beneath);
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
             return Err(NotRemoved::OtherFile);
         };
-        let parent = self.open_as(parent, DIRECTORY)?;
+        let parent = match &self.root {
+            Some(root) => root.open(parent, DIRECTORY)?,
+            None => open_at(parent, DIRECTORY)?,
+        };
         let named = fstatat(&parent, name, AtFlags::AT_SYMLINK_NOFOLLOW)?;
         let sent = file.metadata().map_err(Refusal::open)?;
         if (named.st_dev, named.st_ino) != (sent.dev(), sent.ino()) {
@@ -137,27 +159,44 @@ impl Place {
         }
         Ok(unlinkat(&parent, name, UnlinkatFlags::NoRemoveDir)?)
     }
+}
 
-    /// Opens a path at or above this place. Under a root the kernel itself refuses every way out, `..` and symbolic links
-    /// included, whoever moves directories meanwhile.
-    fn open_as(&self, path: &Path, flags: OFlag) -> Result<OwnedFd, Refusal> {
-        let Some(root) = &self.root else {
-            return without_interruption(|| open_path(path, flags, Mode::empty()))
-                .map_err(Refusal::Open);
+impl Root {
+    /// The innermost of the roots that a path is under, as the path is written or with the root's own symbolic links
+    /// resolved (`__DIR__` has them resolved).
+    fn of(path: &Path, roots: &[PathBuf]) -> Option<Root> {
+        let path = without_dots(path);
+        let under = |directory: &PathBuf| {
+            let beneath = path.strip_prefix(directory).map(Path::to_owned);
+            let beneath = beneath.or_else(|_| {
+                let directory = std::fs::canonicalize(directory)?;
+                path.strip_prefix(directory)
+                    .map(Path::to_owned)
+                    .map_err(io::Error::other)
+            });
+            Some(Root {
+                directory: directory.clone(),
+                beneath: beneath.ok()?,
+            })
         };
-        let beneath = path.strip_prefix(root).map_err(|_| Refusal::OutsideRoot)?;
+        let found = roots.iter().filter_map(under);
+        found.min_by_key(|root| root.beneath.components().count())
+    }
+
+    /// Opens a path beneath it. The kernel itself refuses every way out, `..` and symbolic links included, whoever moves
+    /// directories meanwhile.
+    fn open(&self, beneath: &Path, flags: OFlag) -> Result<OwnedFd, Refusal> {
+        let directory = open_at(&self.directory, DIRECTORY)?;
         let beneath = if beneath.as_os_str().is_empty() {
             Path::new(".")
         } else {
             beneath
         };
-        let root = without_interruption(|| open_path(root.as_path(), DIRECTORY, Mode::empty()))
-            .map_err(Refusal::Open)?;
         let how = OpenHow::new()
             .flags(flags)
             .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_MAGICLINKS);
         for _ in 0..ROOT_RETRIES {
-            match without_interruption(|| openat2(root.as_fd(), beneath, how)) {
+            match without_interruption(|| openat2(directory.as_fd(), beneath, how)) {
                 // Something was renamed on the way, and the kernel cannot say whether it led outside.
                 Err(Errno::EAGAIN) => {}
                 Err(Errno::EXDEV) => return Err(Refusal::OutsideRoot),
@@ -169,10 +208,23 @@ impl Place {
     }
 }
 
-/// The innermost of the roots that a path is under.
-fn root_of(path: &CStr, roots: &[PathBuf]) -> Option<PathBuf> {
-    let roots = roots.iter().filter(|root| as_path(path).starts_with(root));
-    roots.max_by_key(|root| root.components().count()).cloned()
+/// An absolute path without `.` and `..`, as text: what is a symbolic link on the way is not asked.
+fn without_dots(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::ParentDir => drop(plain.pop()),
+            Component::CurDir => {}
+            component => plain.push(component),
+        }
+    }
+    plain
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(suffix);
+    PathBuf::from(path)
 }
 
 /// Why a file was not removed.
@@ -184,6 +236,10 @@ pub(crate) enum NotRemoved {
     Errno(#[from] Errno),
     #[error("{0}")]
     Refused(#[from] Refusal),
+}
+
+fn open_at(path: &Path, flags: OFlag) -> Result<OwnedFd, Refusal> {
+    without_interruption(|| open_path(path, flags, Mode::empty())).map_err(Refusal::Open)
 }
 
 fn without_interruption<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
@@ -199,16 +255,19 @@ fn as_path(path: &CStr) -> &Path {
     Path::new(OsStr::from_bytes(path.to_bytes()))
 }
 
-/// Where the open file really lies. Without /proc (a chroot) the path is resolved again, and must lead to the same file.
-fn path_of(file: &File, opened: &CStr) -> Result<CString, Error> {
-    let link = format!("/proc/self/fd/{}", file.as_raw_fd());
-    let path = std::fs::read_link(link).or_else(|_| same_file_again(file, opened));
-    let bytes = path.map_err(Refusal::open)?.into_os_string().into_vec();
-    Ok(CString::new(bytes).map_err(|_| Refusal::OutsideBasedir)?)
+fn as_text(path: &Path) -> Result<CString, Refusal> {
+    CString::new(path.as_os_str().as_bytes()).map_err(|_| Refusal::OutsideBasedir)
 }
 
-fn same_file_again(file: &File, opened: &CStr) -> io::Result<PathBuf> {
-    let path = std::fs::canonicalize(as_path(opened))?;
+/// Where the open file really lies. Without /proc (a chroot) the path is resolved again, and must lead to the same file.
+fn path_of(file: &File, opened: &Path) -> Result<PathBuf, Refusal> {
+    let link = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let path = std::fs::read_link(link).or_else(|_| same_file_again(file, opened));
+    path.map_err(Refusal::open)
+}
+
+fn same_file_again(file: &File, opened: &Path) -> io::Result<PathBuf> {
+    let path = std::fs::canonicalize(opened)?;
     let (now, then) = (std::fs::metadata(&path)?, file.metadata()?);
     if (now.dev(), now.ino()) != (then.dev(), then.ino()) {
         return Err(Errno::ESTALE.into());

@@ -41,7 +41,7 @@ fn fresh_siblings(
     original: &OpenFile,
 ) -> Vec<(Coding, OpenFile)> {
     let find = |coding: &Coding| {
-        let sibling = place.with_suffix(coding.suffix())?.open().ok()?;
+        let sibling = place.with_suffix(coding.suffix()).open().ok()?;
         let fresh = is_fresh(modified(&sibling.facts)?, modified(&original.facts)?);
         fresh.then_some((*coding, sibling))
     };
