@@ -335,15 +335,11 @@ impl Job {
         }
     }
 
-    /// How many bytes may leave now. With none it waits for its rate. Frames are not the body, and what completes a
-    /// record of a download that is cut is soon over.
+    /// How many bytes from here may leave now. With none the job waits for its rate.
     fn allowance(&mut self, from: From, now: Instant) -> u64 {
-        let (Some(pace), Stage::Sending) = (&mut self.pace, self.stage) else {
+        let Some(pace) = self.pace_of(from) else {
             return u64::MAX;
         };
-        if from == From::Frames {
-            return u64::MAX;
-        }
         let allowed = pace.allowance(now);
         if allowed == 0 {
             self.paced_until = Some(pace.ready_at());
@@ -351,6 +347,14 @@ impl Job {
             self.progress.pause(self.stream.body_sent(), pending);
         }
         allowed
+    }
+
+    /// Frames are not the body, and what completes the record of a download that is cut is soon over.
+    fn pace_of(&mut self, from: From) -> Option<&mut Pace> {
+        match self.stage {
+            Stage::Sending if from != From::Frames => self.pace.as_mut(),
+            _ => None,
+        }
     }
 
     fn end_pause(&mut self, now: Instant) {
@@ -383,9 +387,7 @@ impl Job {
             Ok(0) => Err(Outcome::FileTruncated),
             Ok(bytes) => {
                 self.stream.advance(from, bytes as u64);
-                if let (Some(pace), Stage::Sending) = (&mut self.pace, self.stage)
-                    && from != From::Frames
-                {
+                if let Some(pace) = self.pace_of(from) {
                     pace.spend(bytes as u64);
                 }
                 Ok(Some(bytes as u64))

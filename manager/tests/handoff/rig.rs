@@ -261,7 +261,7 @@ impl Worker {
         self.offer_at(None, connection, file, framing, parts);
     }
 
-    fn offer_at(
+    pub(crate) fn offer_at(
         &self,
         rate: Option<Rate>,
         connection: &impl AsFd,
