@@ -54,6 +54,10 @@ fn main() -> ExitCode {
             another_version_is_refused_by_its_name,
         ),
         (
+            "a_burst_without_a_rate_is_refused",
+            a_burst_without_a_rate_is_refused,
+        ),
+        (
             "every_single_flipped_byte_is_survived",
             every_single_flipped_byte_is_survived,
         ),
@@ -358,6 +362,16 @@ fn another_version_is_refused_by_its_name(manager: &Manager) -> anyhow::Result<(
     let peer = Peer::of(manager)?;
     peer.send(&packet, &[tcp.server.as_fd(), file.as_fd()])?;
     peer.is_refused_for("version 2", Reason::Version)?;
+    is_untouched(tcp)
+}
+
+fn a_burst_without_a_rate_is_refused(manager: &Manager) -> anyhow::Result<()> {
+    let (tcp, file) = (Tcp::pair()?, File::open(sample()?.path)?);
+    let mut packet = offer_of(0, 1000).encode()?;
+    packet[40] = 1;
+    let peer = Peer::of(manager)?;
+    peer.send(&packet, &[tcp.server.as_fd(), file.as_fd()])?;
+    peer.is_refused_for("a burst without a rate", Reason::Malformed)?;
     is_untouched(tcp)
 }
 

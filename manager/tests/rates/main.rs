@@ -135,7 +135,7 @@ fn behind_its_burst(manager: &Manager) {
     let (burst_over, _) = arrivals.iter().find(|(_, total)| *total >= BURST).unwrap();
     // At the rate it would have taken 100 s.
     let took = *burst_over - first;
-    assert!(took < Duration::from_millis(500), "the burst took {took:?}");
+    assert!(took < Duration::from_secs(2), "the burst took {took:?}");
     let behind = arrivals.iter().copied().filter(|(at, _)| at > burst_over);
     let (slowest, fastest) = extremes(&behind.collect());
     assert_kept(RATE, slowest);
@@ -193,9 +193,9 @@ fn a_rate_covers_ranges_literals_and_the_body_inside_fastcgi_records() {
     let check = |what: &str, received: &[u8], took: Duration| {
         println!("{what}: {took:?} where {ideal:?} are ideal");
         assert!(received == expected, "{what}: other bytes");
+        // Never too early, by a byte; the last piece may be late on a busy machine.
         assert!(
-            took >= ideal.mul_f64(1.0 - TOLERANCE)
-                && took <= ideal.mul_f64(1.0 + TOLERANCE) + MAX_PACE_INTERVAL,
+            took >= ideal && took <= ideal.mul_f64(1.3),
             "{what}: {took:?} where {ideal:?} are ideal"
         );
     };
