@@ -28,5 +28,5 @@ missing: send_file(): cannot open the file: No such file or directory
 directory: send_file(): the file is a directory, only regular files can be sent
 FIFO: send_file(): the file is a FIFO, only regular files can be sent
 device: send_file(): the file is a device, only regular files can be sent
-below a file: send_file(): cannot open the file: No such file or directory
+below a file: send_file(): cannot open the file: Not a directory
 too long: send_file(): cannot open the file: File name too long
