@@ -93,6 +93,12 @@ impl<'a> Case<'a> {
         }
     }
 
+    /// The URL of a script with a query, for programs that make their requests themselves; and its tag.
+    pub fn url(&self, script: &str, query: &str) -> (String, String) {
+        let (target, tag) = tagged_target(script, query);
+        (format!("http://{}{target}", self.stack.address), tag)
+    }
+
     /// Sends a request on a connection of its own, and reads the whole response.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! The files that are downloaded: pseudo-random, so that a byte in the wrong place is noticed.
 
 use std::fs::{self, File};
-use std::io::{Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -80,9 +80,21 @@ impl Sample {
     /// # Errors
     /// Those of writing.
     pub fn create(name: &str, len: u64) -> anyhow::Result<Sample> {
+        Sample::create_with(name, |file| write_noise(file, seed(name), len))
+    }
+
+    /// The same, of bytes that the caller writes.
+    ///
+    /// # Errors
+    /// Those of writing.
+    pub fn create_with(
+        name: &str,
+        write: impl FnOnce(&mut File) -> std::io::Result<()>,
+    ) -> anyhow::Result<Sample> {
         let path = files_dir()?.join(name);
         let mut file = File::create(&path)?;
-        write_noise(&mut file, seed(name), len)?;
+        write(&mut file)?;
+        let len = file.metadata()?.len();
         Sample::finish(name, path, len)
     }
 
@@ -109,17 +121,9 @@ impl Sample {
     /// # Panics
     /// Where it cannot be read.
     pub fn sha(&self) -> Sha {
-        *self.sha.get_or_init(|| {
-            let mut file = File::open(&self.path).expect("a sample");
-            let mut hash = Sha256::new();
-            let mut buffer = vec![0; 1 << 20];
-            loop {
-                match std::io::Read::read(&mut file, &mut buffer).expect("a readable sample") {
-                    0 => break hash.finalize().into(),
-                    n => hash.update(&buffer[..n]),
-                }
-            }
-        })
+        *self
+            .sha
+            .get_or_init(|| sha_of(&self.path).expect("a readable sample"))
     }
 
     /// Some bytes of the file.
@@ -132,6 +136,22 @@ impl Sample {
         file.read_exact_at(&mut bytes, offset)
             .with_context(|| format!("{len} bytes of {} at {offset}", self.name))?;
         Ok(bytes)
+    }
+}
+
+/// The SHA-256 of a file.
+///
+/// # Errors
+/// Those of reading.
+pub fn sha_of(path: &Path) -> std::io::Result<Sha> {
+    let mut file = File::open(path)?;
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hash.finalize().into()),
+            n => hash.update(&buffer[..n]),
+        }
     }
 }
 

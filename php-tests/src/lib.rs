@@ -4,7 +4,7 @@
 //! ```text
 //! tests/e2e.rs -> case -> stack (one file per web server) -> process -> run (the temporary folder and its watchdog)
 //!                   |       \-> manager                        \-> products (what is under test)
-//!                   \-> client, files
+//!                   \-> client, files; folder (other programs that download)
 //! ```
 //!
 //! [`run`] owns everything outside this process: a watchdog kills what is left when the run ends, however it ends.
@@ -14,6 +14,7 @@
 pub mod case;
 pub mod client;
 pub mod files;
+pub mod folder;
 pub mod limits;
 pub mod manager;
 pub mod process;

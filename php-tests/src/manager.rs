@@ -187,14 +187,25 @@ impl Manager {
     /// # Errors
     /// Where there is none in time: the download was not handed off, or is not over.
     pub fn wait_for_job(&self, tag: &str) -> anyhow::Result<Job> {
+        let mut jobs = self.wait_for_jobs(tag, 1)?;
+        jobs.pop().context("a job")
+    }
+
+    /// Waits for the lines of so many jobs with this tag; more may have come.
+    ///
+    /// # Errors
+    /// Where there are fewer in time.
+    pub fn wait_for_jobs(&self, tag: &str, count: usize) -> anyhow::Result<Vec<Job>> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            if let Some(job) = self.jobs_with(tag).pop() {
-                return Ok(job);
+            let jobs = self.jobs_with(tag);
+            if jobs.len() >= count {
+                return Ok(jobs);
             }
             if Instant::now() > deadline {
                 bail!(
-                    "the manager has no finished job with the tag {tag:?}: it was not handed off"
+                    "the manager has {} of {count} finished jobs with the tag {tag:?}; the others were not handed off",
+                    jobs.len()
                 );
             }
             std::thread::sleep(POLL);

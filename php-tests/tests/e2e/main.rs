@@ -1,9 +1,11 @@
 //! send_file on real web servers: one body per case, on every stack, with the manager and without.
 //!
-//! `answers`: what a client sees. `options`: the other functions, arguments and settings. `server_features`: TLS, HTTP/2, filters. `manager_trouble`: the manager stopped,
-//! killed, frozen, full. `load`: many clients, slow clients, many requests.
+//! `answers`: what a client sees. `options`: the other functions, arguments and settings. `clients`: curl, wget, aria2.
+//! `server_features`: TLS, HTTP/2, filters. `manager_trouble`: the manager stopped, killed, frozen, full. `load`: many
+//! clients, slow clients, many requests.
 
 mod answers;
+mod clients;
 mod load;
 mod manager_trouble;
 mod options;
@@ -45,7 +47,8 @@ fn trials(stacks: &Arc<SharedStacks>) -> Vec<Trial> {
             let shared = answers::CASES
                 .iter()
                 .chain(options::CASES)
-                .chain(server_features::cases(kind));
+                .chain(server_features::cases(kind))
+                .chain(clients::cases(kind));
             trials.extend(shared.map(|(name, body)| stacks.trial(kind, manager, name, *body)));
         }
         trials.extend(
