@@ -1,7 +1,7 @@
 //! Programs that people download with, each run in a folder that it saves into.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, ensure};
@@ -72,6 +72,11 @@ impl Folder {
             .env("TMPDIR", &self.dir)
             .current_dir(self.path());
         command
+    }
+
+    /// The folder around, for what programs keep for themselves.
+    pub(crate) fn outside(&self) -> &Path {
+        &self.dir
     }
 
     /// How much of a file has been saved so far.

@@ -4,13 +4,14 @@
 //! ```text
 //! tests/e2e.rs -> case -> stack (one file per web server) -> process -> run (the temporary folder and its watchdog)
 //!                   |       \-> manager                        \-> products (what is under test)
-//!                   \-> client, files; folder (other programs that download)
+//!                   \-> client, files; folder (other programs that download), browser
 //! ```
 //!
 //! [`run`] owns everything outside this process: a watchdog kills what is left when the run ends, however it ends.
 //! Nothing outside the run's temporary folder is written, and no port but free ones on 127.0.0.1 is used.
 #![forbid(unsafe_code)]
 
+pub mod browser;
 pub mod case;
 pub mod client;
 pub mod files;

@@ -6,7 +6,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
@@ -35,15 +35,31 @@ impl Process {
         log: &Path,
         account: Option<&User>,
     ) -> anyhow::Result<Process> {
-        let out = File::options().append(true).create(true).open(log)?;
+        let out = open_log(log)?;
         if let Some(account) = account {
             command.uid(account.uid.as_raw()).gid(account.gid.as_raw());
         }
-        command
-            .process_group(0)
-            .stdin(Stdio::null())
-            .stdout(out.try_clone()?)
-            .stderr(out);
+        command.stdin(Stdio::null()).stdout(out);
+        Process::spawn(command, log)
+    }
+
+    /// Starts a program that is talked to by its stdin and stdout; only its stderr goes to `log`.
+    ///
+    /// # Errors
+    /// Names the program.
+    pub fn start_with_pipes(
+        mut command: Command,
+        log: &Path,
+    ) -> anyhow::Result<(Process, ChildStdin, ChildStdout)> {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = Process::spawn(command, log)?;
+        let stdin = process.child.stdin.take().context("the pipe asked for")?;
+        let stdout = process.child.stdout.take().context("the pipe asked for")?;
+        Ok((process, stdin, stdout))
+    }
+
+    fn spawn(mut command: Command, log: &Path) -> anyhow::Result<Process> {
+        command.process_group(0).stderr(open_log(log)?);
         let child = command
             .spawn()
             .with_context(|| format!("starting {:?}", command.get_program()))?;
@@ -190,6 +206,10 @@ pub fn members(group: Pid) -> Vec<i32> {
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
         .filter(in_group)
         .collect()
+}
+
+fn open_log(log: &Path) -> std::io::Result<File> {
+    File::options().append(true).create(true).open(log)
 }
 
 fn descriptor_count(pid: i32) -> Option<usize> {

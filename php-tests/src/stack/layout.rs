@@ -41,6 +41,8 @@ const SCRIPTS: &[(&str, &str)] = &[
     ("buffer.php", include_str!("../docroot/buffer.php")),
     ("stream.php", include_str!("../docroot/stream.php")),
     ("route.php", include_str!("../docroot/route.php")),
+    ("no_cache.php", include_str!("../docroot/no_cache.php")),
+    ("player.php", include_str!("../docroot/player.php")),
     ("included.shtml", include_str!("../docroot/included.shtml")),
 ];
 

@@ -1,6 +1,7 @@
-//! The programs that people download with: curl, wget and aria2; under which name each of them saves a file in
-//! `saved_names`.
+//! The programs that people download with: curl, wget and aria2 here, Chromium in `browser`; under which name each of them
+//! saves a file in `saved_names`.
 
+mod browser;
 mod saved_names;
 
 use std::fs;
@@ -19,7 +20,7 @@ use crate::{Body, named};
 /// On the two stacks that most sites have: the client does not see the others' differences.
 pub(crate) fn cases(kind: Kind) -> impl Iterator<Item = &'static (&'static str, Body)> {
     let here = matches!(kind, Kind::ApacheModPhp | Kind::NginxFpmUnix);
-    let cases = CASES.iter().chain(saved_names::CASES);
+    let cases = CASES.iter().chain(saved_names::CASES).chain(browser::CASES);
     cases.filter(move |_| here)
 }
 

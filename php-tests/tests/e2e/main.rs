@@ -1,6 +1,6 @@
 //! send_file on real web servers: one body per case, on every stack, with the manager and without.
 //!
-//! `answers`: what a client sees. `options`: the other functions, arguments and settings. `clients`: curl, wget, aria2.
+//! `answers`: what a client sees. `options`: the other functions, arguments and settings. `clients`: curl, wget, aria2, Chromium.
 //! `server_features`: TLS, HTTP/2, filters. `manager_trouble`: the manager stopped, killed, frozen, full. `load`: many
 //! clients, slow clients, many requests.
 

@@ -2,6 +2,7 @@
 
 use anyhow::Context;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use send_file_php_tests::browser::Browser;
 use send_file_php_tests::case::Case;
 use send_file_php_tests::folder::Folder;
 
@@ -11,6 +12,7 @@ pub(super) const CASES: &[(&str, Body)] = named![
     curl_saves_under_the_name_without_what_is_not_ascii,
     wget_saves_under_the_name,
     aria2_saves_under_the_name,
+    chromium_saves_under_the_name,
 ];
 
 /// One name, and what becomes of it.
@@ -23,6 +25,8 @@ struct Name {
     by_curl: &'static str,
     /// Wget 1.21 decodes percent signs once more, and encodes what would be a directory again.
     by_wget: &'static str,
+    /// Chromium puts `_` for what Windows does not allow, and drops leading dots.
+    by_chromium: &'static str,
 }
 
 const NAMES: &[Name] = &[
@@ -30,6 +34,7 @@ const NAMES: &[Name] = &[
     Name::same("50% off; a=b, it's me & you.bin"),
     Name {
         by_curl: "gr__e _ ___ _100%_ ; _.bin",
+        by_chromium: "grüße – 日本語 _100%_ ; 😀.bin",
         ..Name::same("grüße – 日本語 \"100%\" ; 😀.bin")
     },
     Name {
@@ -43,6 +48,7 @@ const NAMES: &[Name] = &[
     },
     Name {
         by_curl: ".._2F.._2Fname.bin",
+        by_chromium: "%2F..%2Fname.bin",
         ..Name::same("..%2F..%2Fname.bin")
     },
     Name {
@@ -50,7 +56,10 @@ const NAMES: &[Name] = &[
         by_wget: "aAb.bin",
         ..Name::same("a%41b.bin")
     },
-    Name::same(".hidden.bin"),
+    Name {
+        by_chromium: "hidden.bin",
+        ..Name::same(".hidden.bin")
+    },
 ];
 
 impl Name {
@@ -60,6 +69,7 @@ impl Name {
             name,
             by_curl: name,
             by_wget: name,
+            by_chromium: name,
         }
     }
 
@@ -104,6 +114,20 @@ fn are_saved(
         folder
             .holds_only(expected(name), &case.files.page)
             .with_context(|| format!("{program} {url}"))?;
+        folder.empty()?;
+    }
+    Ok(())
+}
+
+fn chromium_saves_under_the_name(case: &Case) -> anyhow::Result<()> {
+    let mut browser = Browser::start()?;
+    for name in NAMES {
+        let url = name.url(case);
+        browser.download(&url)?;
+        let folder = browser.folder();
+        folder
+            .holds_only(name.by_chromium, &case.files.page)
+            .with_context(|| format!("chromium {url}"))?;
         folder.empty()?;
     }
     Ok(())
