@@ -139,7 +139,8 @@ impl Job {
         self.started = now;
         self.progress = Progress::new(now);
         self.check_at = now + stall_timeout / 2;
-        self.pace = self.rate.map(|rate| Pace::new(rate, now));
+        let body_bytes = self.stream.body_bytes();
+        self.pace = self.rate.map(|rate| Pace::new(rate, body_bytes, now));
         if self.pace.is_some() && self.kind == socket::Kind::Tcp {
             socket::send_small_pieces_at_once(self.connection());
         }

@@ -12,7 +12,8 @@ use crate::arguments::{Arguments, Subject};
 use crate::error::{Error, Refusal};
 use crate::handoff::{self, Body, Handoff};
 use crate::ini::{Otherwise, Settings};
-use crate::open::{OpenFile, Place};
+use crate::limits::LONGEST_WAIT_FOR_A_RATE;
+use crate::open::{NotRemoved, OpenFile, Place, Removal};
 use crate::request::Exchange;
 use crate::sapi::Route;
 use crate::sapi::stream::{self, Ended};
@@ -49,7 +50,9 @@ pub(crate) fn answer(arguments: Arguments, settings: Settings) -> Result<Afterwa
         representation::decide(&exchange, opened, place.as_ref(), &arguments.options);
     let answer = Answer {
         is_of_a_type_to_hand_over: exchange.is_of_a_type(&settings.types, &arguments.options),
-        doomed: place.filter(|_| arguments.delete && response.whole),
+        removal: place
+            .filter(|_| arguments.delete && response.whole)
+            .and_then(|place| prepare_removal(&place, &file)),
         rate: arguments.rate,
         tag: arguments.tag,
         settings,
@@ -100,8 +103,8 @@ struct Answer<'a> {
     is_of_a_type_to_hand_over: bool,
     rate: Option<Rate>,
     tag: &'a [u8],
-    /// Where the file is, if it is to be deleted.
-    doomed: Option<Place>,
+    /// If the file is to be deleted.
+    removal: Option<Removal>,
 }
 
 impl Answer<'_> {
@@ -134,8 +137,10 @@ impl Answer<'_> {
     /// A body that takes its time because of its rate is one for the manager, however small.
     fn is_worth_a_handoff(&self) -> bool {
         let body_bytes = self.response.body_bytes();
-        let waits = self.rate.is_some_and(|rate| body_bytes > rate.burst_bytes);
-        let is_long = body_bytes >= self.settings.min_size_bytes || waits;
+        let takes_time = self
+            .rate
+            .is_some_and(|rate| rate.time_for(body_bytes) > LONGEST_WAIT_FOR_A_RATE);
+        let is_long = body_bytes >= self.settings.min_size_bytes || takes_time;
         body_bytes > 0 && is_long && self.is_of_a_type_to_hand_over && self.file.is_private
     }
 
@@ -207,12 +212,24 @@ impl Answer<'_> {
 
     /// The bytes stay until the last descriptor is closed.
     fn delete_file(&self) {
-        if let Some(place) = &self.doomed
-            && let Err(reason) = place.remove(&self.file.file)
-        {
-            ffi::log(&format!("send_file(): the file was not deleted: {reason}"));
+        let Some(removal) = &self.removal else {
+            return;
+        };
+        match removal.carry_out(&self.file.file) {
+            Ok(()) => ffi::forget_file_status(),
+            Err(reason) => log_not_removed(&reason),
         }
     }
+}
+
+/// Before the headers: behind PHP-FPM the log may go through the connection that is about to be given away.
+fn prepare_removal(place: &Place, file: &OpenFile) -> Option<Removal> {
+    let prepared = place.prepare_removal(&file.file);
+    prepared.inspect_err(log_not_removed).ok()
+}
+
+fn log_not_removed(reason: &NotRemoved) {
+    ffi::log(&format!("send_file(): the file was not deleted: {reason}"));
 }
 
 fn refuse_if_answered() -> Result<(), Error> {

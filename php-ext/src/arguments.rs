@@ -62,12 +62,14 @@ impl<'a> Arguments<'a> {
         if filename.is_none() {
             refuse_for_data(&raw)?;
         }
+        // What has no name of its own is of the type of the name it is to get.
+        let typed_name = filename.or(raw.download_as).unwrap_or_default();
         let media_types = match raw.content_type {
-            None => media_types::in_force(&settings.mime_types),
-            Some(_) => None,
+            None if !typed_name.is_empty() => media_types::in_force(&settings.mime_types),
+            _ => None,
         };
         let options = Options::new(RawOptions {
-            filename: filename.unwrap_or_default(),
+            filename: typed_name,
             content_type: raw.content_type,
             download_as: raw.download_as,
             inline: raw.inline,
@@ -88,7 +90,8 @@ impl<'a> Arguments<'a> {
         }
         Ok(Arguments {
             subject,
-            options: options.map_err(|error| Error::Value(error.to_string()))?,
+            // The sentence starts with the name of the argument.
+            options: options.map_err(|error| Error::Value(format!("Argument ${error}")))?,
             rate: rate(&raw, settings)?,
             delete: raw.delete,
             tag,

@@ -3,12 +3,14 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 
 use ext_php_rs::types::Zval;
+use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::resource::{Resource, getrlimit};
 use send_file_response::{FileFacts, Version};
 use xxhash_rust::xxh3::Xxh3;
 
@@ -26,12 +28,12 @@ pub(crate) fn of_buffer(data: &[u8]) -> Result<OpenFile, Error> {
 /// A file of the whole content of a stream, wherever its position is: what was just written is what is to be sent.
 pub(crate) fn of_stream(stream: &Zval) -> Result<OpenFile, Error> {
     let stream = Stream::of(stream)?;
-    if stream.is_filtered() {
+    if stream.is_filtered()? {
         return Err(Error::value("stream", "must not have filters"));
     }
     match stream.backing()? {
         Backing::Descriptor(descriptor) => open_again(descriptor),
-        Backing::Memory => copy(&stream),
+        Backing::Memory => copy(stream),
         Backing::Other => Err(Error::value(
             "stream",
             "must be an open regular file, tmpfile(), php://temp or php://memory",
@@ -41,9 +43,8 @@ pub(crate) fn of_stream(stream: &Zval) -> Result<OpenFile, Error> {
 
 /// The script's own descriptor shares its position with ours if it is only duplicated; then the worker sends, which reads
 /// without a position.
-fn open_again(descriptor: BorrowedFd) -> Result<OpenFile, Error> {
-    let own = descriptor.try_clone_to_owned().map_err(Refusal::open)?;
-    let own = File::from(own);
+fn open_again(copy: OwnedFd) -> Result<OpenFile, Error> {
+    let own = File::from(copy);
     if !own.metadata().map_err(Refusal::open)?.is_file() {
         return Err(Error::value("stream", "must be a stream of a regular file"));
     }
@@ -51,7 +52,7 @@ fn open_again(descriptor: BorrowedFd) -> Result<OpenFile, Error> {
     let again = File::options()
         .read(true)
         .custom_flags(flags.bits())
-        .open(format!("/proc/self/fd/{}", descriptor.as_raw_fd()))
+        .open(format!("/proc/self/fd/{}", own.as_raw_fd()))
         .and_then(|again| is_same(&again, &own).map(|same| same.then_some(again)));
     match again {
         Ok(Some(again)) => Ok(OpenFile::of(again, true)?),
@@ -72,7 +73,7 @@ fn is_readable(file: &File) -> bool {
         .is_ok_and(|flags| OFlag::from_bits_retain(flags) & OFlag::O_ACCMODE != OFlag::O_WRONLY)
 }
 
-fn copy(stream: &Stream) -> Result<OpenFile, Error> {
+fn copy(stream: Stream) -> Result<OpenFile, Error> {
     let mut memory = Memory::new().map_err(Refusal::memory)?;
     stream
         .read_all(|piece| memory.write(piece))?
@@ -97,9 +98,13 @@ impl Memory {
         })
     }
 
+    /// Beyond the limit on file sizes, which counts here, the kernel would not only refuse but end the process (SIGXFSZ).
     fn write(&mut self, piece: &[u8]) -> io::Result<()> {
         self.hash.update(piece);
         self.bytes += piece.len() as u64;
+        if self.bytes > getrlimit(Resource::RLIMIT_FSIZE)?.0 {
+            return Err(Errno::EFBIG.into());
+        }
         self.file.write_all(piece)
     }
 

@@ -27,6 +27,8 @@ unsafe extern "C" {
     fn php_output_get_status() -> c_int;
     fn php_output_start_default() -> c_int;
     fn php_output_write_unbuffered(bytes: *const c_char, length: usize) -> usize;
+    // ext/standard/php_filestat.h
+    fn php_clear_stat_cache(realpath_cache: bool, filename: *const c_char, length: usize);
     // main/fopen_wrappers.h
     fn expand_filepath(path: *const c_char, real_path: *mut c_char) -> *mut c_char;
     fn php_check_open_basedir_ex(path: *const c_char, warn: c_int) -> c_int;
@@ -254,6 +256,12 @@ pub(crate) fn basedir_is_set() -> bool {
     }
 }
 
+/// After a file was removed, as PHP's `unlink()` does: `is_file()` would still find it.
+pub(crate) fn forget_file_status() {
+    // SAFETY: the engine's own function; without a name it forgets all.
+    let _ = guarded(|| unsafe { php_clear_stat_cache(true, ptr::null(), 0) });
+}
+
 /// Writes a line to PHP's error log.
 pub(crate) fn log(message: &str) {
     if let Ok(message) = CString::new(message) {
@@ -286,20 +294,14 @@ pub(crate) fn print_info(
 }
 
 /// The value of an INI entry now.
-pub(crate) fn ini_value(name: &CStr) -> Option<String> {
-    unsafe extern "C" {
-        fn zend_ini_string_ex(
-            name: *const c_char,
-            length: usize,
-            original: c_int,
-            exists: *mut bool,
-        ) -> *mut c_char;
-    }
-    let mut exists = false;
-    // SAFETY: the result is null or a string that the entry owns; it is copied at once.
+pub(crate) fn ini_value(name: &CStr) -> Option<Vec<u8>> {
+    // SAFETY: the table of this thread's entries holds pointers to them, and each owns its value, which is copied.
     unsafe {
-        let value = zend_ini_string_ex(name.as_ptr(), name.count_bytes(), 0, &raw mut exists);
-        (!value.is_null()).then(|| CStr::from_ptr(value).to_string_lossy().into_owned())
+        let table = (*php::ext_php_rs_executor_globals()).ini_directives;
+        let found = php::zend_hash_str_find(table, name.as_ptr(), name.count_bytes());
+        let entry = found.as_ref()?.value.ptr.cast::<php::zend_ini_entry>();
+        let value = (*entry).value.as_ref()?;
+        Some(value.as_bytes().to_vec())
     }
 }
 

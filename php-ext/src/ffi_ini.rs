@@ -48,7 +48,7 @@ unsafe extern "C" fn on_modify(
     let checked = unsafe {
         let name = CStr::from_ptr((*(*entry).name).val.as_ptr());
         let value = value.as_ref().map_or(&b""[..], |value| value.as_bytes());
-        ini::check(name, &String::from_utf8_lossy(value))
+        ini::check(name, value)
     };
     let Err(complaint) = checked else {
         return SUCCESS;

@@ -119,11 +119,10 @@ extern "C" fn send_file_route(call: &mut ExecuteData, returned: &mut Zval) {
         if !ffi_arguments::parse_none(call) {
             return;
         }
-        let answered = route::describe().map(|text| {
-            // It fails only for strings that are too long for PHP.
-            let _ = returned.set_string(&text, false);
-        });
-        continue_bailout(answered);
+        let text = route::describe();
+        let answered = text.and_then(|text| ffi::guarded(|| returned.set_string(&text, false)));
+        // An exception is pending, or the text is there: it is not too long for a string of PHP.
+        continue_bailout(answered.map(drop));
     }));
 }
 

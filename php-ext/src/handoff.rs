@@ -46,12 +46,12 @@ pub(crate) fn prepare(
     settings: &Settings,
     body: &Body,
 ) -> Result<Handoff, Unavailable> {
-    let connection = route
-        .inspect(&exchange.server_software)
-        .map_err(Unavailable::Veto)?;
     if settings.manager_socket.as_os_str().is_empty() {
         return Err(Unavailable::Veto(Veto::new("the manager is turned off")));
     }
+    let connection = route
+        .inspect(&exchange.server_software)
+        .map_err(Unavailable::Veto)?;
     let download = Download {
         connection: connection.descriptor(),
         file: body.file,

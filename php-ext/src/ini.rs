@@ -6,8 +6,9 @@
 //! set everything could be sent, so an invalid one stays, and allows nothing.
 #![forbid(unsafe_code)]
 
-use std::ffi::CStr;
+use std::ffi::{CStr, OsStr};
 use std::num::NonZeroU64;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -78,19 +79,19 @@ pub(crate) struct Settings {
 
 impl Settings {
     pub(crate) fn in_force() -> Settings {
-        let otherwise = |name, default| value(name, otherwise).unwrap_or(default);
-        let timeout_ms = value(ACCEPT_TIMEOUT_MS, timeout_ms).unwrap_or(DEFAULT_ACCEPT_TIMEOUT_MS);
+        let otherwise = |name, default| text(name, otherwise).unwrap_or(default);
+        let timeout_ms = text(ACCEPT_TIMEOUT_MS, timeout_ms).unwrap_or(DEFAULT_ACCEPT_TIMEOUT_MS);
         Settings {
-            manager_socket: value(MANAGER_SOCKET, socket_path).unwrap_or_default(),
-            min_size_bytes: value(MIN_SIZE, byte_count).unwrap_or(DEFAULT_MIN_SIZE_BYTES),
-            types: value(TYPES, TypeList::parse).unwrap_or_default(),
+            manager_socket: bytes(MANAGER_SOCKET, socket_path).unwrap_or_default(),
+            min_size_bytes: text(MIN_SIZE, byte_count).unwrap_or(DEFAULT_MIN_SIZE_BYTES),
+            types: text(TYPES, TypeList::parse).unwrap_or_default(),
             roots: roots_in_force(),
             fallback: otherwise(FALLBACK, Otherwise::Stream),
             on_busy: otherwise(ON_BUSY, Otherwise::Error),
             accept_timeout: Duration::from_millis(timeout_ms),
-            rate: value(RATE, byte_count).and_then(NonZeroU64::new),
-            mime_types: value(MIME_TYPES, absolute_path).unwrap_or_default(),
-            precompressed: value(PRECOMPRESSED, switch).unwrap_or(false),
+            rate: text(RATE, byte_count).and_then(NonZeroU64::new),
+            mime_types: bytes(MIME_TYPES, absolute_path).unwrap_or_default(),
+            precompressed: text(PRECOMPRESSED, switch).unwrap_or(false),
         }
     }
 }
@@ -103,10 +104,12 @@ pub(crate) struct Complaint {
 }
 
 /// Says what is wrong with a value about to be set.
-pub(crate) fn check(name: &CStr, text: &str) -> Result<(), Complaint> {
+pub(crate) fn check(name: &CStr, value: &[u8]) -> Result<(), Complaint> {
+    let lossy = String::from_utf8_lossy(value);
+    let text = &*lossy;
     let (valid, expected) = match name {
         name if name == MANAGER_SOCKET => (
-            socket_path(text).is_some(),
+            socket_path(value).is_some(),
             format!("an absolute path of at most {MAX_SOCKET_PATH_BYTES} bytes, or nothing"),
         ),
         name if name == MIN_SIZE => (
@@ -122,11 +125,11 @@ pub(crate) fn check(name: &CStr, text: &str) -> Result<(), Complaint> {
             "a list of media types such as \"video/*, application/zip\", or nothing".to_owned(),
         ),
         name if name == ROOT => (
-            text.is_empty() || roots(text).is_some(),
+            value.is_empty() || roots(value).is_some(),
             "a list of absolute paths with colons between them, or nothing".to_owned(),
         ),
         name if name == MIME_TYPES => (
-            absolute_path(text).is_some(),
+            absolute_path(value).is_some(),
             "the absolute path of a mime.types file, or nothing".to_owned(),
         ),
         name if name == PRECOMPRESSED => (switch(text).is_some(), "\"On\" or \"Off\"".to_owned()),
@@ -155,30 +158,34 @@ pub(crate) fn check(name: &CStr, text: &str) -> Result<(), Complaint> {
     })
 }
 
-fn value<T>(name: &CStr, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+fn text<T>(name: &CStr, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+    parse(&String::from_utf8(ffi::ini_value(name)?).ok()?)
+}
+
+/// Paths need not be UTF-8.
+fn bytes<T>(name: &CStr, parse: impl Fn(&[u8]) -> Option<T>) -> Option<T> {
     parse(&ffi::ini_value(name)?)
 }
 
-fn socket_path(text: &str) -> Option<PathBuf> {
-    let usable = text.is_empty()
-        || (text.starts_with('/') && text.len() <= MAX_SOCKET_PATH_BYTES && !text.contains('\0'));
-    usable.then(|| PathBuf::from(text))
+fn socket_path(value: &[u8]) -> Option<PathBuf> {
+    absolute_path(value).filter(|_| value.len() <= MAX_SOCKET_PATH_BYTES)
 }
 
-fn absolute_path(text: &str) -> Option<PathBuf> {
-    let usable = text.is_empty() || (text.starts_with('/') && !text.contains('\0'));
-    usable.then(|| PathBuf::from(text))
+/// Or nothing.
+fn absolute_path(value: &[u8]) -> Option<PathBuf> {
+    let usable = value.is_empty() || (value.starts_with(b"/") && !value.contains(&0));
+    usable.then(|| PathBuf::from(OsStr::from_bytes(value)))
 }
 
 /// Directories with colons between them, as in `open_basedir`; nothing if one of them is not absolute.
-fn roots(text: &str) -> Option<Vec<PathBuf>> {
-    let root = |text: &str| absolute_path(text.trim()).filter(|path| path.is_absolute());
-    text.split(':').map(root).collect()
+fn roots(value: &[u8]) -> Option<Vec<PathBuf>> {
+    let root = |value: &[u8]| absolute_path(value.trim_ascii()).filter(|path| path.is_absolute());
+    value.split(|byte| *byte == b':').map(root).collect()
 }
 
 fn roots_in_force() -> Option<Vec<PathBuf>> {
-    let text = ffi::ini_value(ROOT).filter(|text| !text.is_empty())?;
-    Some(roots(&text).unwrap_or_default())
+    let value = ffi::ini_value(ROOT).filter(|value| !value.is_empty())?;
+    Some(roots(&value).unwrap_or_default())
 }
 
 /// PHP turns On, Yes and True of php.ini into 1, and their opposites into nothing; `-d` passes words on.

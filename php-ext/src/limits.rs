@@ -43,3 +43,10 @@ pub(crate) const ROOT_RETRIES: usize = 16;
 
 /// The longest mime.types file: that of Debian has 80 KB.
 pub(crate) const MAX_MIME_TYPES_BYTES: u64 = 1 << 20;
+
+/// A body that its rate keeps longer than this goes to the manager, however small: not so long that it matters to a
+/// worker, long enough that thumbnails and JSON under a general rate stay on a connection that is kept.
+pub(crate) const LONGEST_WAIT_FOR_A_RATE: Duration = Duration::from_millis(100);
+
+/// The mime.types files that a process remembers: virtual hosts and pools may each have their own.
+pub(crate) const MAX_MIME_TYPES_FILES: usize = 16;

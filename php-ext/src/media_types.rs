@@ -5,15 +5,15 @@ use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use send_file_response::MediaTypes;
 
 use crate::ffi;
-use crate::limits::MAX_MIME_TYPES_BYTES;
+use crate::limits::{MAX_MIME_TYPES_BYTES, MAX_MIME_TYPES_FILES};
 
-/// What this process has read, until the file changes or another one is in force.
-static READ: Mutex<Option<Table>> = Mutex::new(None);
+/// What this process has read, until it changes.
+static READ: Mutex<Vec<Table>> = Mutex::new(Vec::new());
 
 #[derive(Debug)]
 struct Table {
@@ -34,15 +34,11 @@ pub(crate) fn in_force(path: &Path) -> Option<Arc<MediaTypes>> {
     }
     let metadata = fs::metadata(path);
     let version = metadata.as_ref().ok().map(version);
-    let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(table) = &*read
-        && table.path == path
-        && table.version == version
-    {
+    let is_it = |table: &&Table| table.path == path && table.version == version;
+    if let Some(table) = read().iter().find(is_it) {
         return table.types.clone();
     }
-    let types = metadata.and_then(|metadata| load(path, &metadata));
-    let (types, complaint) = match types {
+    let (types, complaint) = match metadata.and_then(|metadata| load(path, &metadata)) {
         Ok(types) => {
             let lines = types.malformed_lines();
             let complaint = (!lines.is_empty()).then(|| format!("skipped lines {lines:?}"));
@@ -50,16 +46,28 @@ pub(crate) fn in_force(path: &Path) -> Option<Arc<MediaTypes>> {
         }
         Err(error) => (None, Some(error.to_string())),
     };
-    *read = Some(Table {
+    remember(Table {
         path: path.to_owned(),
         version,
         types: types.clone(),
     });
-    drop(read);
     if let Some(complaint) = complaint {
         ffi::log(&format!("send_file.mime_types: {complaint}"));
     }
     types
+}
+
+fn remember(table: Table) {
+    let mut tables = read();
+    tables.retain(|other| other.path != table.path);
+    if tables.len() == MAX_MIME_TYPES_FILES {
+        tables.remove(0);
+    }
+    tables.push(table);
+}
+
+fn read() -> MutexGuard<'static, Vec<Table>> {
+    READ.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn load(path: &Path, metadata: &Metadata) -> io::Result<MediaTypes> {

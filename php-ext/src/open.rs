@@ -1,18 +1,19 @@
 //! Opens the file with the worker's rights, inside what `open_basedir` and `send_file.root` allow.
 #![forbid(unsafe_code)]
 
-use std::ffi::{CStr, CString, OsStr};
+use std::ffi::{CStr, CString, OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, open as open_path, openat2};
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, OpenHow, ResolveFlag, open as open_path, openat2};
 use nix::libc;
-use nix::sys::stat::{Mode, fstatat};
+use nix::sys::stat::{FileStat, Mode, fstat, fstatat, stat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 use send_file_response::{FileFacts, Mtime, Version};
 
@@ -88,7 +89,7 @@ pub(crate) struct Place {
 /// One of `send_file.root`, and a path under it.
 #[derive(Clone, Debug)]
 struct Root {
-    directory: PathBuf,
+    directory: Rc<OwnedFd>,
     beneath: PathBuf,
 }
 
@@ -108,7 +109,7 @@ impl Place {
             return Err(Refusal::OutsideBasedir.into());
         }
         let root = match roots {
-            Some(roots) => Some(Root::of(&path, roots).ok_or(Refusal::OutsideRoot)?),
+            Some(roots) => Some(Root::of(&path, roots)?),
             None => None,
         };
         Ok(Place { path, root })
@@ -117,7 +118,7 @@ impl Place {
     /// The same place with something behind its name.
     pub(crate) fn with_suffix(&self, suffix: &str) -> Place {
         let root = self.root.as_ref().map(|root| Root {
-            directory: root.directory.clone(),
+            directory: Rc::clone(&root.directory),
             beneath: with_suffix(&root.beneath, suffix),
         });
         Place {
@@ -130,6 +131,7 @@ impl Place {
     pub(crate) fn open(&self) -> Result<OpenFile, Error> {
         let file = File::from(match &self.root {
             Some(root) => root.open(&root.beneath, READING)?,
+            None if ffi::basedir_is_set() => open_without_magic(&self.path)?,
             None => open_at(&self.path, READING)?,
         });
         let file = OpenFile::of(file, true)?;
@@ -142,51 +144,89 @@ impl Place {
         Ok(file)
     }
 
-    /// Removes the name, if it is still that of this file.
-    pub(crate) fn remove(&self, file: &File) -> Result<(), NotRemoved> {
+    /// Makes ready to remove the name, if it is that of this file.
+    pub(crate) fn prepare_removal(&self, file: &File) -> Result<Removal, NotRemoved> {
         let path = self.root.as_ref().map_or(&self.path, |root| &root.beneath);
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
             return Err(NotRemoved::OtherFile);
         };
-        let parent = match &self.root {
-            Some(root) => root.open(parent, DIRECTORY)?,
-            None => open_at(parent, DIRECTORY)?,
+        let removal = Removal {
+            parent: match &self.root {
+                Some(root) => root.open(parent, DIRECTORY)?,
+                None => open_at(parent, DIRECTORY)?,
+            },
+            name: name.to_owned(),
         };
-        let named = fstatat(&parent, name, AtFlags::AT_SYMLINK_NOFOLLOW)?;
+        removal.check(file)?;
+        Ok(removal)
+    }
+}
+
+/// A name that can be removed.
+#[derive(Debug)]
+pub(crate) struct Removal {
+    parent: OwnedFd,
+    name: OsString,
+}
+
+impl Removal {
+    /// Removes it, if it is still that of this file. The kernel has no way to do both at once.
+    pub(crate) fn carry_out(&self, file: &File) -> Result<(), NotRemoved> {
+        self.check(file)?;
+        Ok(unlinkat(
+            &self.parent,
+            self.name.as_os_str(),
+            UnlinkatFlags::NoRemoveDir,
+        )?)
+    }
+
+    fn check(&self, file: &File) -> Result<(), NotRemoved> {
+        let name = self.name.as_os_str();
+        let named = fstatat(&self.parent, name, AtFlags::AT_SYMLINK_NOFOLLOW)?;
         let sent = file.metadata().map_err(Refusal::open)?;
         if (named.st_dev, named.st_ino) != (sent.dev(), sent.ino()) {
             return Err(NotRemoved::OtherFile);
         }
-        Ok(unlinkat(&parent, name, UnlinkatFlags::NoRemoveDir)?)
+        Ok(())
     }
 }
 
 impl Root {
-    /// The innermost of the roots that a path is under, as the path is written or with the root's own symbolic links
-    /// resolved (`__DIR__` has them resolved).
-    fn of(path: &Path, roots: &[PathBuf]) -> Option<Root> {
-        let path = without_dots(path);
-        let under = |directory: &PathBuf| {
-            let beneath = path.strip_prefix(directory).map(Path::to_owned);
-            let beneath = beneath.or_else(|_| {
-                let directory = std::fs::canonicalize(directory)?;
-                path.strip_prefix(directory)
-                    .map(Path::to_owned)
-                    .map_err(io::Error::other)
+    /// The root that a path goes through last. Where it is one the kernel is asked, so that `..` and symbolic links on the
+    /// way there mean what they mean to `fopen()`; from there on nothing leads out.
+    fn of(path: &Path, roots: &[PathBuf]) -> Result<Root, Refusal> {
+        let mut open_roots = Vec::new();
+        for root in roots {
+            // A root that is not there allows nothing.
+            if let Ok(directory) = open_at(root, DIRECTORY) {
+                let found = fstat(&directory).map_err(Refusal::Open)?;
+                open_roots.push((directory, found));
+            }
+        }
+        for ancestor in path.ancestors() {
+            let Ok(found) = stat(ancestor) else {
+                continue;
+            };
+            let is_it = |(_, root): &(OwnedFd, FileStat)| {
+                (root.st_dev, root.st_ino) == (found.st_dev, found.st_ino)
+            };
+            let (Some(index), Ok(beneath)) = (
+                open_roots.iter().position(is_it),
+                path.strip_prefix(ancestor),
+            ) else {
+                continue;
+            };
+            return Ok(Root {
+                directory: Rc::new(open_roots.swap_remove(index).0),
+                beneath: like_the_end_of(path, beneath),
             });
-            Some(Root {
-                directory: directory.clone(),
-                beneath: beneath.ok()?,
-            })
-        };
-        let found = roots.iter().filter_map(under);
-        found.min_by_key(|root| root.beneath.components().count())
+        }
+        Err(Refusal::OutsideRoot)
     }
 
     /// Opens a path beneath it. The kernel itself refuses every way out, `..` and symbolic links included, whoever moves
     /// directories meanwhile.
     fn open(&self, beneath: &Path, flags: OFlag) -> Result<OwnedFd, Refusal> {
-        let directory = open_at(&self.directory, DIRECTORY)?;
         let beneath = if beneath.as_os_str().is_empty() {
             Path::new(".")
         } else {
@@ -196,11 +236,12 @@ impl Root {
             .flags(flags)
             .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_MAGICLINKS);
         for _ in 0..ROOT_RETRIES {
-            match without_interruption(|| openat2(directory.as_fd(), beneath, how)) {
+            match without_interruption(|| openat2(self.directory.as_fd(), beneath, how)) {
                 // Something was renamed on the way, and the kernel cannot say whether it led outside.
                 Err(Errno::EAGAIN) => {}
                 Err(Errno::EXDEV) => return Err(Refusal::OutsideRoot),
-                Err(Errno::ENOSYS) => return Err(Refusal::NoRootSupport),
+                // Where it is missing, or, by older rules for containers, not allowed.
+                Err(Errno::ENOSYS | Errno::EPERM) => return Err(Refusal::NoRootSupport),
                 result => return result.map_err(Refusal::Open),
             }
         }
@@ -208,17 +249,14 @@ impl Root {
     }
 }
 
-/// An absolute path without `.` and `..`, as text: what is a symbolic link on the way is not asked.
-fn without_dots(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for component in path.components() {
-        match component {
-            Component::ParentDir => drop(plain.pop()),
-            Component::CurDir => {}
-            component => plain.push(component),
-        }
+/// With the slash at the end that a path had, without which a file could be meant.
+fn like_the_end_of(path: &Path, beneath: &Path) -> PathBuf {
+    let path = path.as_os_str().as_bytes();
+    if path.ends_with(b"/") || path.ends_with(b"/.") {
+        beneath.join("")
+    } else {
+        beneath.to_owned()
     }
-    plain
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
@@ -230,12 +268,24 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 /// Why a file was not removed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotRemoved {
-    #[error("its name is that of another file now")]
+    #[error("its name is that of another file, or of a symbolic link")]
     OtherFile,
     #[error("{}", .0.desc())]
     Errno(#[from] Errno),
     #[error("{0}")]
     Refused(#[from] Refusal),
+}
+
+/// Without the links of /proc that lead into other mount namespaces, where the same text is the path of another file: with
+/// them `open_basedir` would be asked of the wrong one.
+fn open_without_magic(path: &Path) -> Result<OwnedFd, Refusal> {
+    let how = OpenHow::new()
+        .flags(READING)
+        .resolve(ResolveFlag::RESOLVE_NO_MAGICLINKS);
+    match without_interruption(|| openat2(AT_FDCWD, path, how)) {
+        Err(Errno::ENOSYS | Errno::EPERM) => open_at(path, READING),
+        result => result.map_err(Refusal::Open),
+    }
 }
 
 fn open_at(path: &Path, flags: OFlag) -> Result<OwnedFd, Refusal> {

@@ -27,7 +27,10 @@ pub(crate) fn describe() -> Result<String, Error> {
     let settings = Settings::in_force();
     let route = Route::of_this_process();
     let exchange = Exchange::read(route.is_subrequest())?;
-    let probe = content::of_buffer(b"?")?;
+    let probe = match content::of_buffer(b"?") {
+        Err(Error::Refused(refusal)) => return Ok(format!("{ERROR}: {refusal}")),
+        probe => probe?,
+    };
     let body = Body {
         file: probe.file.as_fd(),
         parts: &[Part::Span { offset: 0, len: 1 }],

@@ -31,6 +31,7 @@
 #![forbid(unsafe_code)]
 
 use std::num::{NonZeroU16, NonZeroU64};
+use std::time::Duration;
 
 use crate::limits::{MAX_PACKET_BYTES, MAX_PARTS, MAX_TAG_BYTES};
 
@@ -71,6 +72,15 @@ pub struct Rate {
     pub bytes_per_sec: NonZeroU64,
     /// Bytes sent at full speed before the rate applies.
     pub burst_bytes: u64,
+}
+
+impl Rate {
+    /// How long it keeps a body of this length.
+    pub fn time_for(&self, body_bytes: u64) -> Duration {
+        let paced_bytes = body_bytes.saturating_sub(self.burst_bytes);
+        let secs = paced_bytes as f64 / self.bytes_per_sec.get() as f64;
+        Duration::try_from_secs_f64(secs).unwrap_or(Duration::MAX)
+    }
 }
 
 /// What surrounds the body on a connection.

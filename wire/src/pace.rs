@@ -27,11 +27,13 @@ pub struct Pace {
     updated: Instant,
     /// The part of the credit that may be spent without waiting for a quantum first.
     released_bytes: u64,
+    /// Of the body: its end need not wait for a whole quantum.
+    left_bytes: u64,
 }
 
 impl Pace {
-    /// A download that starts now.
-    pub fn new(rate: Rate, now: Instant) -> Pace {
+    /// A download that starts now, of so many bytes.
+    pub fn new(rate: Rate, body_bytes: u64, now: Instant) -> Pace {
         let bytes_per_sec = u128::from(rate.bytes_per_sec.get());
         let earned_in = |time: Duration| bytes_per_sec * time.as_nanos() / NANOBYTES;
         let quantum_bytes = u128::from(PACE_QUANTUM_BYTES)
@@ -47,6 +49,7 @@ impl Pace {
             credit_nanobytes: u128::from(rate.burst_bytes) * NANOBYTES,
             updated: now,
             released_bytes: rate.burst_bytes,
+            left_bytes: body_bytes,
         }
     }
 
@@ -69,6 +72,7 @@ impl Pace {
     pub fn spend(&mut self, bytes: u64) {
         debug_assert!(bytes <= self.released_bytes, "more left than was allowed");
         self.released_bytes = self.released_bytes.saturating_sub(bytes);
+        self.left_bytes = self.left_bytes.saturating_sub(bytes);
         self.credit_nanobytes = self
             .credit_nanobytes
             .saturating_sub(u128::from(bytes) * NANOBYTES);
@@ -88,7 +92,7 @@ impl Pace {
     }
 
     fn quantum_nanobytes(&self) -> u128 {
-        u128::from(self.quantum_bytes) * NANOBYTES
+        u128::from(self.quantum_bytes.min(self.left_bytes.max(1))) * NANOBYTES
     }
 }
 
@@ -108,7 +112,7 @@ mod tests {
     /// What leaves, as `(when, bytes)`, of a connection that takes everything and is looked at only when it is ready.
     fn pieces(rate: Rate, count: usize) -> Vec<(Duration, u64)> {
         let start = Instant::now();
-        let mut pace = Pace::new(rate, start);
+        let mut pace = Pace::new(rate, u64::MAX, start);
         let piece = || {
             let now = pace.ready_at();
             let bytes = pace.allowance(now);
@@ -120,6 +124,18 @@ mod tests {
 
     fn millis(millis: u64) -> Duration {
         Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn a_small_body_and_the_end_of_a_large_one_leave_as_soon_as_they_may() {
+        let start = Instant::now();
+        let mut pace = Pace::new(rate(100_000, 0), 13_000, start);
+        let at_ms = |pace: &Pace| (pace.ready_at() - start).as_millis();
+        assert_eq!(at_ms(&pace), 125);
+        assert_eq!(pace.allowance(start + millis(125)), 12_500);
+        pace.spend(12_500);
+        assert_eq!(at_ms(&pace), 130);
+        assert_eq!(at_ms(&Pace::new(rate(100_000, 0), 200, start)), 2);
     }
 
     #[test]
@@ -162,7 +178,7 @@ mod tests {
             (rate(1, 0), 1),
         ] {
             let start = Instant::now();
-            let mut pace = Pace::new(rate, start);
+            let mut pace = Pace::new(rate, u64::MAX, start);
             let burst = pace.allowance(start);
             pace.spend(burst);
             assert_eq!(pace.allowance(start + Duration::from_secs(3600)), at_once);
@@ -172,7 +188,7 @@ mod tests {
     #[test]
     fn a_piece_that_did_not_leave_whole_goes_on_at_once() {
         let start = Instant::now();
-        let mut pace = Pace::new(rate(1000, 0), start);
+        let mut pace = Pace::new(rate(1000, 0), u64::MAX, start);
         let now = pace.ready_at();
         assert_eq!(pace.allowance(now), 125);
         pace.spend(100);
@@ -184,7 +200,7 @@ mod tests {
     #[test]
     fn a_clock_that_steps_back_earns_nothing_twice() {
         let start = Instant::now();
-        let mut pace = Pace::new(rate(1000, 0), start);
+        let mut pace = Pace::new(rate(1000, 0), u64::MAX, start);
         let bytes = pace.allowance(start + millis(250));
         pace.spend(bytes);
         assert_eq!(pace.allowance(start + millis(50)), 0);
@@ -195,7 +211,7 @@ mod tests {
     fn nothing_drifts_in_ten_days() {
         let slow = rate(7, 3);
         let start = Instant::now();
-        let (mut pace, mut now, mut sent) = (Pace::new(slow, start), start, 0);
+        let (mut pace, mut now, mut sent) = (Pace::new(slow, u64::MAX, start), start, 0);
         while now < start + Duration::from_secs(864_000) {
             // Never a whole quantum, and never a whole number of bytes.
             now = pace.ready_at() + Duration::from_nanos(333_333_333 / 7);
@@ -231,7 +247,7 @@ mod tests {
         #[test]
         fn never_has_more_left_than_burst_and_rate_allow(rate in any_rate(), looks in any_looks()) {
             let start = Instant::now();
-            let (mut pace, mut now, mut sent) = (Pace::new(rate, start), start, 0u128);
+            let (mut pace, mut now, mut sent) = (Pace::new(rate, u64::MAX, start), start, 0u128);
             for (pause, eighths) in looks {
                 now += Duration::from_nanos(pause);
                 let allowed = pace.allowance(now);
@@ -246,7 +262,7 @@ mod tests {
         #[test]
         fn who_takes_what_is_allowed_is_never_behind_by_a_quantum(rate in any_rate(), looks in any_looks()) {
             let start = Instant::now();
-            let (mut pace, mut now, mut sent) = (Pace::new(rate, start), start, 0u128);
+            let (mut pace, mut now, mut sent) = (Pace::new(rate, u64::MAX, start), start, 0u128);
             for (pause, _) in looks {
                 now = (now + Duration::from_nanos(pause)).min(pace.ready_at().max(now));
                 let bytes = pace.allowance(now);
@@ -261,7 +277,7 @@ mod tests {
         #[test]
         fn what_it_says_is_ready_is_ready_then_and_not_before(rate in any_rate(), looks in any_looks()) {
             let start = Instant::now();
-            let (mut pace, mut now) = (Pace::new(rate, start), start);
+            let (mut pace, mut now) = (Pace::new(rate, u64::MAX, start), start);
             for (pause, _) in looks {
                 now += Duration::from_nanos(pause);
                 let bytes = pace.allowance(now);

@@ -27,9 +27,10 @@ pub(crate) enum Ended {
 /// Sends a body, no faster than the rate allows, and flushes it, and with it headers that are still held back. Reads with
 /// pread(2) only: the position of the file stays where it is.
 pub(crate) fn send(file: &File, parts: &[Part], rate: Option<Rate>) -> Result<Ended, Error> {
+    let body_bytes = parts.iter().map(Part::bytes).sum();
     ffi::uninterrupted(|| {
         let mut output = Output {
-            pace: rate.map(|rate| Pace::new(rate, Instant::now())),
+            pace: rate.map(|rate| Pace::new(rate, body_bytes, Instant::now())),
         };
         let mut buffer = Vec::new();
         for part in parts {
