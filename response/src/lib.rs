@@ -59,6 +59,7 @@ mod respond;
 mod response;
 mod script;
 mod validators;
+mod well_known;
 mod window;
 
 pub use coding::{CODING_MARK_BYTES, Coding, may_be_coded};

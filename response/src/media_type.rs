@@ -6,6 +6,7 @@ use crate::limits::MAX_CONTENT_TYPE_BYTES;
 use crate::media_types::MediaTypes;
 use crate::options::OptionError;
 use crate::script::Script;
+use crate::well_known;
 
 /// What bytes of an unknown kind are (RFC 2046 section 4.5.1).
 const UNKNOWN: &str = "application/octet-stream";
@@ -46,7 +47,7 @@ impl MediaType {
         if let Some(found) = own.and_then(|own| own.of_extension(extension)) {
             return MediaType::Guessed(found.to_owned().into());
         }
-        let guessed = mime_guess::from_ext(extension).first_raw();
+        let guessed = well_known::of_extension(extension);
         MediaType::Guessed(guessed.unwrap_or(UNKNOWN).into())
     }
 
