@@ -188,6 +188,16 @@ mod tests {
             ("If-Unmodified-Since", AFTER, Proceed),
             ("If-Unmodified-Since", BEFORE, PreconditionFailed),
             ("If-Unmodified-Since", "garbage", Proceed),
+            (
+                "If-Unmodified-Since",
+                "Sat, 01 Jan 1966 00:00:00 GMT",
+                PreconditionFailed,
+            ),
+            (
+                "If-Modified-Since",
+                "Sat, 01 Jan 1966 00:00:00 GMT",
+                Proceed,
+            ),
         ] {
             assert_eq!(verdict(&[(name, value)]), expected, "{name}: {value}");
         }
@@ -228,9 +238,31 @@ mod tests {
             Verdict::NotModified
         );
         assert_eq!(
+            verdict(&[("If-Match", "\"x\""), ("if-match", "\"v\"")]),
+            Verdict::Proceed
+        );
+        assert_eq!(
             verdict(&[("If-Modified-Since", AT), ("If-Modified-Since", AT)]),
             Verdict::Proceed
         );
+        assert_eq!(
+            verdict(&[
+                ("If-Unmodified-Since", BEFORE),
+                ("If-Unmodified-Since", BEFORE)
+            ]),
+            Verdict::Proceed
+        );
+    }
+
+    #[test]
+    fn two_if_range_lines_are_true_of_nothing() {
+        for value in ["\"v\"", AT] {
+            let headers = [("If-Range", value), ("If-Range", value)];
+            let counts = with_etag("\"v\"", NOW, |validators| {
+                if_range(&get(&headers), validators)
+            });
+            assert!(!counts, "{value}");
+        }
     }
 
     #[test]
