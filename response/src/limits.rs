@@ -12,6 +12,11 @@ pub const MAX_OVERLAPPING_RANGES: usize = 2;
 /// Parts of one [`Response`](crate::Response): a literal before each span, and the closing one.
 pub const MAX_PARTS: usize = 2 * MAX_RANGES + 1;
 
+/// All literals of one [`Response`](crate::Response), in bytes: what an answer can be longer than the file. A part header
+/// has a delimiter of 38 bytes, a media type of at most 271 with its name and line break, and a Content-Range of at most
+/// 87 with the empty line; the closing delimiter has 40.
+pub const MAX_LITERAL_BYTES: usize = MAX_RANGES * (38 + MAX_CONTENT_TYPE_BYTES + 16 + 87) + 40;
+
 /// Length of a media type, in bytes. It is repeated in each part of a multipart body; RFC 6838
 /// section 4.2 allows 127 characters each for type and subtype, which real parameters stay below.
 pub const MAX_CONTENT_TYPE_BYTES: usize = 255;
