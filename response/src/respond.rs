@@ -255,13 +255,19 @@ impl Answer<'_> {
         if let Some(disposition) = &self.options.disposition {
             set(&mut response, "Content-Disposition", disposition.clone());
         }
-        // With another status the file may be an error page, whose version is not the resource's.
-        if matches!(status, 200 | 203 | 206) {
+        // With another status the file may be an error page, whose version is not the resource's. The answer to another
+        // method is no representation of the resource at all (RFC 9110 section 6.4.2), and after a PUT a validator would
+        // say that this is what was stored (section 9.3.4).
+        let is_retrieval = self.method != Method::Other;
+        if is_retrieval && matches!(status, 200 | 203 | 206) {
             self.set_validators(&mut response);
         }
         if self.options.delete {
             set(&mut response, "Accept-Ranges", "none".to_owned());
-        } else if self.script.chosen_status().is_none() && self.script.allows_ranges() {
+        } else if is_retrieval
+            && self.script.chosen_status().is_none()
+            && self.script.allows_ranges()
+        {
             self.set_default(&mut response, "Accept-Ranges", "bytes".to_owned());
         }
         response

@@ -83,6 +83,29 @@ fn other_methods_get_the_whole_file_whatever_they_ask() {
 }
 
 #[test]
+fn the_answer_to_another_method_says_nothing_about_the_resource() {
+    let post = |script, etag| {
+        let case = Case {
+            method: "POST",
+            script,
+            options: RawOptions {
+                etag,
+                ..Case::default().options
+            },
+            ..Case::default()
+        };
+        case.answer()
+    };
+    let response = post(&[], None);
+    for name in ["ETag", "Last-Modified", "Accept-Ranges"] {
+        assert_eq!(header(&response, name), None, "{name}");
+    }
+    let own = post(&[("ETag", "\"v\"")], None);
+    assert!(!own.removed.contains(&"ETag"));
+    assert_eq!(header(&post(&[], Some(b"v")), "ETag"), Some("\"v\""));
+}
+
+#[test]
 fn an_empty_file_has_a_length_and_no_parts() {
     let response = Case {
         size: 0,
