@@ -67,6 +67,10 @@ const CONTENT_DIGESTS: [&str; 2] = ["Content-Digest", "Content-MD5"];
 /// Digests of the representation, which is not what the script computed them of if a sibling was selected.
 const REPRESENTATION_DIGESTS: [&str; 2] = ["Repr-Digest", "Digest"];
 
+/// What caches in between obey before Cache-Control, even before its no-store: RFC 9213, Edge Architecture, nginx.
+const CACHE_FIELDS_OF_INTERMEDIARIES: [&str; 3] =
+    ["CDN-Cache-Control", "Surrogate-Control", "X-Accel-Expires"];
+
 struct Answer<'a> {
     method: Method,
     selected: &'a Selected,
@@ -239,6 +243,7 @@ impl Answer<'_> {
         if !self.script.forbids_reuse() {
             remove(&mut response, &["Cache-Control", "Expires"]);
         }
+        remove(&mut response, &CACHE_FIELDS_OF_INTERMEDIARIES);
         response
     }
 

@@ -213,6 +213,11 @@ fn a_refusal_is_not_cached_as_the_file_would_be() {
         unsatisfiable,
     );
     assert!(!private.removed.contains(&"Cache-Control"));
+    for name in ["CDN-Cache-Control", "Surrogate-Control", "X-Accel-Expires"] {
+        assert!(cached.removed.contains(&name) && private.removed.contains(&name));
+        let whole = after(None, &[(name, "60")], &[]);
+        assert!(!whole.removed.contains(&name), "{name}");
+    }
 }
 
 #[test]
