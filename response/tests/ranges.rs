@@ -3,8 +3,8 @@
 mod support;
 
 use proptest::prelude::*;
-use send_file_response::Part;
 use send_file_response::limits::MAX_PARTS;
+use send_file_response::{Part, RawOptions};
 use support::*;
 
 #[test]
@@ -156,28 +156,54 @@ proptest! {
     }
 
     #[test]
-    fn no_request_and_no_script_makes_an_unsound_answer(
+    fn no_request_no_script_and_no_options_make_an_unsound_answer(
         method in "GET|HEAD|POST",
         status in prop::option::of(prop::sample::select(vec![103u16, 200, 204, 205, 206, 304, 404])),
         request in prop::collection::vec((
-            "Range|If-Range|If-Match|If-None-Match|If-Modified-Since|If-Unmodified-Since",
-            "bytes=([0-9]{0,2}-[0-9]{0,2},?){1,70}|(W/)?\"[a-z]\"|\\*|Sun, 06 Nov 1994 08:49:37 GMT|.*",
-        ), 0..4),
+            "Range|If-Range|If-Match|If-None-Match|If-Modified-Since|If-Unmodified-Since|Accept-Encoding",
+            "bytes=([0-9]{0,2}-[0-9]{0,2},?){1,70}|(W/)?\"[a-z]\"|\\*|Sun, 06 Nov 1994 08:49:37 GMT|gzip|.*",
+        ), 0..5),
         script in prop::collection::vec((
-            "ETag|Last-Modified|Content-Type|Content-Range|Accept-Ranges|Content-Length|Transfer-Encoding",
+            "ETag|Last-Modified|Content-Type|Content-Range|Accept-Ranges|Content-Length|Transfer-Encoding|Vary|Content-Encoding",
             "(W/)?\"[a-z]\"|none|(?s).*",
         ), 0..4),
         size in prop_oneof![0u64..200, Just(i64::MAX as u64)],
+        window in prop::option::of((0u64..220, prop::option::of(0u64..220))),
+        etag in prop::option::of("|v|W/\"v\""),
+        (delete, precompressed) in any::<(bool, bool)>(),
     ) {
         fn borrowed(pairs: &[(String, String)]) -> Vec<(&str, &str)> {
             pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
         }
         let (request, script) = (borrowed(&request), borrowed(&script));
-        let response = Case { method: &method, status, request: &request, script: &script, size, ..Case::default() }.answer();
+        let (offset, length) = window.filter(|_| !delete).unwrap_or((0, None));
+        let options = RawOptions {
+            offset,
+            length,
+            etag: etag.as_deref().map(str::as_bytes),
+            delete,
+            precompressed,
+            ..Case::default().options
+        };
+        let case = Case {
+            method: &method,
+            status,
+            request: &request,
+            script: &script,
+            size,
+            options,
+            coded: SIBLINGS,
+            ..Case::default()
+        };
+        let response = case.answer();
         prop_assert!(response.parts.len() <= MAX_PARTS);
+        let (first, end) = match response.coding {
+            Some(coding) => (0, SIBLINGS.iter().find(|(other, _)| *other == coding).unwrap().1.size),
+            None => (offset.min(size), length.map_or(size, |length| size.min(offset + length)).max(offset.min(size))),
+        };
         for part in &response.parts {
             match part {
-                Part::Span { offset, len } => prop_assert!(offset + len <= size),
+                Part::Span { offset, len } => prop_assert!(*offset >= first && offset + len <= end),
                 // Delimiter, two headers and line breaks: nothing of the script can add lines.
                 Part::Literal(bytes) => prop_assert!(bytes.iter().filter(|byte| **byte == b'\n').count() <= 5),
             }
