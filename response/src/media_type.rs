@@ -41,14 +41,15 @@ impl MediaType {
 
     /// No charset is added: what the text is encoded in is not in its name.
     pub(crate) fn guess(filename: &[u8], own: Option<&MediaTypes>) -> MediaType {
-        let Some(extension) = extension(filename) else {
-            return MediaType::Guessed(UNKNOWN.into());
-        };
-        if let Some(found) = own.and_then(|own| own.of_extension(extension)) {
+        let found = own
+            .and_then(|own| extensions(filename).find_map(|extension| own.of_extension(extension)));
+        if let Some(found) = found {
             return MediaType::Guessed(found.to_owned().into());
         }
-        let guessed = well_known::of_extension(extension);
-        MediaType::Guessed(guessed.unwrap_or(UNKNOWN).into())
+        let known = extensions(filename)
+            .last()
+            .and_then(well_known::of_extension);
+        MediaType::Guessed(known.unwrap_or(UNKNOWN).into())
     }
 
     /// The header to set; `None` if that of the script stays.
@@ -76,14 +77,13 @@ impl MediaType {
     }
 }
 
-fn extension(filename: &[u8]) -> Option<&str> {
-    let name = filename.rsplit(|byte| *byte == b'/').next()?;
-    let dot = name.iter().rposition(|byte| *byte == b'.')?;
-    // `.png` is a hidden file without an extension.
-    if dot == 0 {
-        return None;
-    }
-    std::str::from_utf8(&name[dot + 1..]).ok()
+/// What is behind each dot of the name, the longest first: of `a.tar.gz` both `tar.gz` and `gz`. A dot at the beginning
+/// hides the file, and says nothing of its kind.
+fn extensions(filename: &[u8]) -> impl Iterator<Item = &str> {
+    let name = filename.rsplit(|byte| *byte == b'/').next();
+    let name = name.unwrap_or_default();
+    let dots = (1..name.len()).filter(|at| name[*at] == b'.');
+    dots.filter_map(|dot| std::str::from_utf8(&name[dot + 1..]).ok())
 }
 
 fn is_media_type(value: &str) -> bool {
@@ -148,6 +148,24 @@ mod tests {
         let guess = |filename| MediaType::guess(filename, Some(&own));
         assert_eq!(guess(b"a.PNG"), MediaType::Guessed("text/x-own".into()));
         assert_eq!(guess(b"a.html"), MediaType::Guessed("text/html".into()));
+    }
+
+    #[test]
+    fn the_longest_extension_in_the_table_of_the_administrator_counts() {
+        let own = MediaTypes::parse("text/a gz\ntext/b tar.gz");
+        for (name, expected) in [
+            (&b"/srv/v1.2.gz"[..], "text/a"),
+            (b"a.TAR.gz", "text/b"),
+            (b"a-1.2.tar.gz", "text/b"),
+            (b".tar.gz", "text/a"),
+            (b"a\xff.\xff.tar.gz", "text/b"),
+            (b"a.tar.xz", "application/x-xz"),
+            (b"a.tar.gz.xz", "application/x-xz"),
+            (b"a.\xffgz", UNKNOWN),
+        ] {
+            let guess = MediaType::guess(name, Some(&own));
+            assert_eq!(guess, MediaType::Guessed(expected.into()), "{name:?}");
+        }
     }
 
     #[test]

@@ -72,10 +72,11 @@ impl<'a> Line<'a> {
     }
 }
 
-/// What can stand behind the last dot of a name. Other punctuation is a sign of another format, such as nginx's.
+/// What can stand behind a dot of a name, `tar.gz` included. Other punctuation is a sign of another format, such as
+/// nginx's.
 fn is_extension(word: &str) -> bool {
-    word.chars()
-        .all(|c| c.is_alphanumeric() || "!#$%&'+-=@^_`~".contains(c))
+    let is_known = |c: char| c.is_alphanumeric() || "!#$%&'+-.=@^_`~".contains(c);
+    word.chars().all(is_known) && !word.starts_with('.')
 }
 
 #[cfg(test)]
