@@ -61,6 +61,14 @@ pub(crate) fn names_version(request: &Request, validators: &Validators) -> bool 
     held.is_some_and(|held| is_ours(&held, validators))
 }
 
+/// Whether the client says by an entity tag that it has this version.
+pub(crate) fn client_holds(request: &Request, validators: &Validators) -> bool {
+    let ours = validators.etag();
+    any_listed(request.lines("If-None-Match"), |held| {
+        ours.is_some_and(|ours| held.matches_weakly(&ours))
+    })
+}
+
 fn is_ours(held: &EntityTag, validators: &Validators) -> bool {
     let ours = validators.etag();
     ours.is_some_and(|ours| held.matches_strongly(&ours))

@@ -61,15 +61,22 @@ pub(crate) fn select(
     candidates.sort_by_key(|candidate| rank(candidate, &accepted));
     // If the client refuses everything there is, it gets the file: better than nothing.
     let best = *candidates.first().unwrap_or(&identity);
+    let find = |is_meant: fn(&Request, &Validators) -> bool| {
+        let found = candidates.iter().find(|candidate| {
+            let validators = Validators::of(candidate, script, options, now_secs);
+            is_meant(request, &validators)
+        });
+        found.copied()
+    };
+    if script.chosen_status() == Some(304) {
+        // It found the client's copy good, and that is the one to name.
+        return find(conditional::client_holds).unwrap_or(best);
+    }
     if !asks_for_a_part(request, script, options) {
         return best;
     }
-    let named = candidates.iter().find(|candidate| {
-        let validators = Validators::of(candidate, script, options, now_secs);
-        conditional::names_version(request, &validators)
-    });
-    match named {
-        Some(named) => *named,
+    match find(conditional::names_version) {
+        Some(named) => named,
         None if !request.has("If-Range") && candidates.contains(&identity) => identity,
         None => best,
     }

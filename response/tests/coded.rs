@@ -60,6 +60,30 @@ fn a_tag_with_the_name_of_the_coding_is_recognised() {
 }
 
 #[test]
+fn a_304_of_the_script_names_the_copy_that_the_client_has() {
+    let named = |script, if_none_match| {
+        let request = [
+            ("Accept-Encoding", "gzip, br"),
+            ("If-None-Match", if_none_match),
+        ];
+        let response = Case {
+            status: Some(304),
+            ..precompressed(script, &request)
+        }
+        .answer();
+        header(&response, "ETag").map(str::to_owned)
+    };
+    let own: Headers = &[("ETag", "\"v1\"")];
+    let set = |value: &str| Some(value.to_owned());
+    assert_eq!(named(own, "\"v1\""), None);
+    assert_eq!(named(own, "\"v1-gzip\""), set("\"v1-gzip\""));
+    assert_eq!(named(own, "\"old\""), set("\"v1-br\""));
+    assert_eq!(named(&[], ETAG), set(ETAG));
+    assert_eq!(named(&[], GZIP_ETAG), set(GZIP_ETAG));
+    assert_eq!(named(&[], "*"), set(BROTLI_ETAG));
+}
+
+#[test]
 fn a_range_goes_on_in_the_representation_that_its_condition_names() {
     let accept = ("Accept-Encoding", "gzip, br");
     let range = ("Range", "bytes=2-3");
