@@ -120,6 +120,17 @@ fn the_type_of_the_script_goes_into_the_parts() {
     );
 }
 
+/// What chance would hardly make.
+const GOOD_REQUEST_HEADERS: Headers = &[
+    ("Range", "bytes=1-2"),
+    ("Range", "bytes=0-0,2-3"),
+    ("Range", "bytes=-1"),
+    ("If-Range", ETAG),
+    ("If-Match", "*"),
+    ("Accept-Encoding", "gzip, br;q=0.5"),
+    ("Accept-Encoding", "zstd, identity;q=0"),
+];
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
@@ -163,6 +174,7 @@ proptest! {
             "Range|If-Range|If-Match|If-None-Match|If-Modified-Since|If-Unmodified-Since|Accept-Encoding",
             "bytes=([0-9]{0,2}-[0-9]{0,2},?){1,70}|(W/)?\"[a-z]\"|\\*|Sun, 06 Nov 1994 08:49:37 GMT|gzip|.*",
         ), 0..5),
+        good in prop::collection::vec(prop::sample::select(GOOD_REQUEST_HEADERS), 0..3),
         script in prop::collection::vec((
             "ETag|Last-Modified|Content-Type|Content-Range|Accept-Ranges|Content-Length|Transfer-Encoding|Vary|Content-Encoding",
             "(W/)?\"[a-z]\"|none|(?s).*",
@@ -175,7 +187,8 @@ proptest! {
         fn borrowed(pairs: &[(String, String)]) -> Vec<(&str, &str)> {
             pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
         }
-        let (request, script) = (borrowed(&request), borrowed(&script));
+        let (mut request, script) = (borrowed(&request), borrowed(&script));
+        request.extend(good);
         let (offset, length) = window.filter(|_| !delete).unwrap_or((0, None));
         let options = RawOptions {
             offset,
