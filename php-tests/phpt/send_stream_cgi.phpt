@@ -22,6 +22,7 @@ $streams = [
     'a+' => '$s = fopen("f.txt", "a+"); fgets($s); fwrite($s, "third\n");',
     'by URL' => '$s = fopen("file://" . __DIR__ . "/f.txt", "r");',
     'unlinked' => '$s = fopen("f.txt", "r"); unlink("f.txt");',
+    'replaced' => '$s = fopen("f.txt", "r"); rename("new", "f.txt"); touch("new");',
     'tmpfile()' => '$s = tmpfile(); fwrite($s, "first\nsecond\n");',
     'php://memory' => '$s = fopen("php://memory", "w+"); fwrite($s, "first\nsecond\n");',
     'php://memory, partly read' => '$s = fopen("php://memory", "w+"); fwrite($s, "first\nsecond\n"); rewind($s); fgets($s);',
@@ -54,6 +55,7 @@ a: "first\nsecond\nthird\n"
 a+: "first\nsecond\nthird\n"
 by URL: "first\nsecond\n"
 unlinked: "first\nsecond\n"
+replaced: "first\nsecond\n"
 tmpfile(): "first\nsecond\n"
 php://memory: "first\nsecond\n"
 php://memory, partly read: "first\nsecond\n"
