@@ -10,7 +10,7 @@ require __DIR__ . '/cgi.inc';
 scratch();
 file_put_contents('f.txt', 'content');
 $functions = ['send_file' => '"f.txt"', 'send_buffer' => '"content"', 'send_stream' => 'fopen("f.txt", "r")'];
-$arguments = ['content_type' => 'text/plain%s', 'download_as' => 'a%s.txt', 'etag' => '"v1%s"', 'tag' => 'order%s'];
+$arguments = ['content_type' => 'text/plain; a=b%s', 'download_as' => 'a%s.txt', 'etag' => 'v1%s', 'tag' => 'order%s'];
 $attacks = ["\r\nX-Evil: 1", "\nX-Evil: 1", "\rX-Evil: 1", "\r\n\r\nevil", "\n\nevil", "\0\r\nX-Evil: 1", "\0", "\x7f", "\u{85}X-Evil: 1", "\u{2028}X-Evil: 1", "\xff\r\nX-Evil: 1"];
 foreach ($functions as $function => $subject) {
     foreach ($arguments as $argument => $value) {
