@@ -7,6 +7,7 @@ use send_file_response::{CONTENT_FIELDS, Response};
 use crate::error::{Error, Refusal};
 use crate::ffi::{self, guarded};
 use crate::limits::RETRY_AFTER_SECS;
+use crate::request::CGI_STATUS;
 
 /// Headers of the file, beside [`CONTENT_FIELDS`], that have no place in an answer that says "later".
 const OF_THE_FILE: [&str; 9] = [
@@ -25,7 +26,7 @@ const OF_THE_FILE: [&str; 9] = [
 pub(crate) const UNAVAILABLE_BODY: &[u8] = b"The server is busy. Please try again in a moment.\n";
 
 /// Merges the answer into what the script has set. The status comes first: it drops a status line such as
-/// `header('HTTP/1.1 200 OK')`, which would outlive it.
+/// `header('HTTP/1.1 200 OK')` and a header `Status: 200 OK`, which would outlive it.
 pub(crate) fn set(response: &Response, extra: &[(&str, &str)]) -> Result<(), Error> {
     set_status(response.status)?;
     for name in &response.removed {
@@ -56,6 +57,7 @@ pub(crate) fn set_unavailable() -> Result<(), Error> {
 }
 
 fn set_status(status: u16) -> Result<(), Error> {
+    remove(CGI_STATUS)?;
     succeeded(guarded(|| set_response_code(status).is_ok())?, "the status")
 }
 

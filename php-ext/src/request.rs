@@ -14,6 +14,9 @@ use crate::error::Error;
 use crate::ffi_request;
 use crate::type_list::TypeList;
 
+/// The header that is the status behind CGI and FastCGI.
+pub(crate) const CGI_STATUS: &str = "Status";
+
 const CODING_HEADER: &str = "Content-Encoding";
 
 /// One request and the answer as far as the script has shaped it.
@@ -44,13 +47,16 @@ impl Exchange {
         }
         // The command line has no method: it gets the whole file.
         let method = ffi_request::request_method().filter(|_| !is_subrequest);
+        let mut script_headers = script_headers();
+        let cgi_status = take_cgi_status(&mut script_headers);
         Ok(Exchange {
             method: method.map_or(Method::Other, |name| Method::parse(&name)),
             request_headers,
-            status: u16::try_from(ffi_request::script_status())
-                .ok()
-                .filter(|status| *status != 0),
-            script_headers: script_headers(),
+            status: cgi_status.or_else(|| {
+                let status = u16::try_from(ffi_request::script_status()).ok();
+                status.filter(|status| *status != 0)
+            }),
+            script_headers,
             has_a_false_coding: false,
             server_software,
         })
@@ -126,6 +132,17 @@ fn script_headers() -> Vec<(String, String)> {
         .filter_map(|line| line.split_once(':'))
         .map(|(name, value)| (name.trim_end().to_owned(), value.trim().to_owned()))
         .collect()
+}
+
+/// The header with which CGI scripts choose the status (RFC 3875 section 6.3.3). PHP passes it on, and behind FastCGI it is
+/// the status then; under other interfaces it would be a header like any other, but the choice is meant.
+fn take_cgi_status(headers: &mut Vec<(String, String)>) -> Option<u16> {
+    let at = headers
+        .iter()
+        .position(|(name, _)| name.eq_ignore_ascii_case(CGI_STATUS))?;
+    let (_, value) = headers.remove(at);
+    let code = value.split(' ').next()?.parse().ok()?;
+    (100..=599).contains(&code).then_some(code)
 }
 
 fn borrowed(headers: &[(String, String)]) -> Vec<(&str, &str)> {

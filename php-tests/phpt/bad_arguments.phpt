@@ -59,13 +59,13 @@ rate: send_file(): Argument $rate must be greater than or equal to 1
 no rate: send_file(): Argument $rate must be greater than or equal to 1
 burst: send_file(): Argument $burst must be greater than or equal to 0
 tag: send_file(): Argument $tag must not be longer than 128 bytes
-content_type with a line: send_file(): content_type must not contain control characters
-content_type that is none: send_file(): content_type must be a media type such as "text/plain" or "text/html; charset=utf-8"
-download_as with a line: send_file(): download_as must not contain control characters
-download_as with a null byte: send_file(): download_as must not contain control characters
-etag with a line: send_file(): etag must be visible ASCII, such as v1, "v1" or W/"v1"
-etag with a quote inside: send_file(): etag must be visible ASCII, such as v1, "v1" or W/"v1"
-delete and a window: send_file(): delete cannot be combined with offset or length
+content_type with a line: send_file(): Argument $content_type must not contain control characters
+content_type that is none: send_file(): Argument $content_type must be a media type such as "text/plain" or "text/html; charset=utf-8"
+download_as with a line: send_file(): Argument $download_as must not contain control characters
+download_as with a null byte: send_file(): Argument $download_as must not contain control characters
+etag with a line: send_file(): Argument $etag must be visible ASCII, such as v1, "v1" or W/"v1"
+etag with a quote inside: send_file(): Argument $etag must be visible ASCII, such as v1, "v1" or W/"v1"
+delete and a window: send_file(): Argument $delete cannot be combined with offset or length
 delete a buffer: send_buffer(): Argument $delete is for send_file() only
 delete a stream: send_stream(): Argument $delete is for send_file() only
 precompressed buffer: send_buffer(): Argument $precompressed is for send_file() only

@@ -49,7 +49,7 @@ bool(true)
 bool(false)
 arguments
 200 | text/csv | attachment; filename="b.csv" | 3 | - | a,b
-200 | application/octet-stream | inline; filename="b.csv" | 3 | - | a,b
+200 | text/csv | inline; filename="b.csv" | 3 | - | a,b
 200 | application/json | - | 3 | - | a,b
 200 | application/octet-stream | - | 3 | - | 234
 200 | "v1" | 0123456789

@@ -19,7 +19,7 @@ foreach (['', "$here/d"] as $root) {
 --EXPECT--
 200 | 0123456789
 target 0123456789
-send_file(): the file was not deleted: its name is that of another file now
+send_file(): the file was not deleted: its name is that of another file, or of a symbolic link
 200 | 0123456789
 target 0123456789
-send_file(): the file was not deleted: its name is that of another file now
+send_file(): the file was not deleted: its name is that of another file, or of a symbolic link

@@ -36,7 +36,7 @@ echo $answer->show(), "\n", file_exists('g.txt') ? 'g' : '', file_get_contents('
 replaced by a callback while the call is in progress
 200 | first
 second
-send_file(): the file was not deleted: its name is that of another file now
+send_file(): the file was not deleted: its name is that of another file, or of a symbolic link
 moved away by it
 200 | second
 second

@@ -16,5 +16,5 @@ send_buffer("sent\n", etag: str_repeat('x', 256));
 ?>
 --EXPECT--
 sent
-send_buffer(): etag must not be longer than 256 bytes
-send_buffer(): etag must not be longer than 256 bytes
+send_buffer(): Argument $etag must not be longer than 256 bytes
+send_buffer(): Argument $etag must not be longer than 256 bytes

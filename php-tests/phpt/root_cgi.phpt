@@ -88,9 +88,9 @@ roots written in other ways
 root/f: root/f 
 root2/f: the file is outside the directories that send_file.root allows 
 root/f: root/f 
-root/f: cannot open the file: Not a directory 
 root/f: the file is outside the directories that send_file.root allows 
-missing/f: cannot open the file: No such file or directory 
+root/f: the file is outside the directories that send_file.root allows 
+missing/f: the file is outside the directories that send_file.root allows 
 several
 root/f: root/f 
 root2/f: root2/f 

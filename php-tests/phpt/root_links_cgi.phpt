@@ -1,5 +1,5 @@
 --TEST--
-send_file.root: a root may be a link; a link from elsewhere into it, and an absolute one inside, lead nowhere
+send_file.root: a root may be a link, and have one to another root; a link to a file in it, and an absolute one inside, lead nowhere
 --EXTENSIONS--
 send_file
 --SKIPIF--
@@ -32,6 +32,6 @@ send('release/files/absolute', "$here/release/files");
 current/files/f: f
 current/files/f: f
 release/files/f: f
-current/files/other/f: send_file(): the file is outside the directories that send_file.root allows
+current/files/other/f: other
 into: send_file(): the file is outside the directories that send_file.root allows
 release/files/absolute: send_file(): the file is outside the directories that send_file.root allows

@@ -28,7 +28,6 @@ $places = [
 ];
 foreach ($open as $what => $code) {
     foreach ($places as $place => $move) {
-        if ("$what, $place" === 'a file behind php://temp, end of file') continue;
         $answer = request(<<<CODE
             $code $move
             \$seen = fn() => [ftell(\$s), feof(\$s)];
