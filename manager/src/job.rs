@@ -283,7 +283,8 @@ impl Job {
             socket::reset_on_close(self.connection());
         }
         tracing::info!(
-            tag = %self.tag.escape_ascii(),
+            // As a string: the log quotes and escapes it by its own rules.
+            tag = &*String::from_utf8_lossy(&self.tag),
             bytes,
             of = self.stream.body_bytes(),
             duration_ms = now.duration_since(self.started).as_millis() as u64,
