@@ -60,9 +60,23 @@ impl<'a> Case<'a> {
 
     /// A GET of a script with a query, tagged.
     pub fn get(&self, script: &str, query: &str) -> Tagged {
+        self.tagged(script, query, Request::get)
+    }
+
+    /// A HEAD of a script with a query, tagged.
+    pub fn head(&self, script: &str, query: &str) -> Tagged {
+        self.tagged(script, query, Request::head)
+    }
+
+    /// A POST of a body to a script with a query, tagged.
+    pub fn post(&self, script: &str, query: &str, body: Vec<u8>) -> Tagged {
+        self.tagged(script, query, |target| Request::post(target, body))
+    }
+
+    fn tagged(&self, script: &str, query: &str, request: impl FnOnce(String) -> Request) -> Tagged {
         let (target, tag) = tagged_target(script, query);
         Tagged {
-            request: Request::get(target),
+            request: request(target),
             tag,
             keeps_lengths: self.stack.kind.keeps_lengths(),
         }
@@ -75,22 +89,12 @@ impl<'a> Case<'a> {
 
     /// The same with HEAD.
     pub fn head_file(&self, sample: &Sample) -> Tagged {
-        let (target, tag) = tagged_target("send.php", &format!("file={}", sample.name));
-        Tagged {
-            request: Request::head(target),
-            tag,
-            keeps_lengths: self.stack.kind.keeps_lengths(),
-        }
+        self.head("send.php", &format!("file={}", sample.name))
     }
 
     /// A POST of a body that the script leaves unread.
     pub fn post_file(&self, sample: &Sample, body: Vec<u8>) -> Tagged {
-        let (target, tag) = tagged_target("send.php", &format!("file={}", sample.name));
-        Tagged {
-            request: Request::post(target, body),
-            tag,
-            keeps_lengths: self.stack.kind.keeps_lengths(),
-        }
+        self.post("send.php", &format!("file={}", sample.name), body)
     }
 
     /// The URL of a script with a query, for programs that make their requests themselves; and its tag.
@@ -193,6 +197,14 @@ impl<'a> Case<'a> {
             }
             std::thread::sleep(POLL);
         }
+    }
+
+    /// Leaves a mark that a script waits for.
+    ///
+    /// # Errors
+    /// Those of writing.
+    pub fn leave_mark(&self, tag: &str, event: &str) -> anyhow::Result<()> {
+        Ok(fs::write(mark_path(tag, event)?, "")?)
     }
 
     /// That a script has not left this mark.

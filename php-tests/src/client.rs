@@ -113,8 +113,10 @@ impl Head {
 
     /// Whether the server says that it will close the connection.
     pub fn closes(&self) -> bool {
-        self.header("Connection")
-            .is_some_and(|value| value.eq_ignore_ascii_case("close"))
+        self.headers_named("Connection")
+            .iter()
+            .flat_map(|value| value.split(','))
+            .any(|option| option.trim().eq_ignore_ascii_case("close"))
     }
 
     fn parse(text: &str) -> anyhow::Result<Head> {

@@ -98,6 +98,16 @@ impl Sample {
         Sample::finish(name, path, len)
     }
 
+    /// A file of the folder that something else has written.
+    ///
+    /// # Errors
+    /// Those of stat(2).
+    pub fn existing(name: &str) -> anyhow::Result<Sample> {
+        let path = files_dir()?.join(name);
+        let len = fs::metadata(&path)?.len();
+        Sample::finish(name, path, len)
+    }
+
     fn create_sparse(name: &str, len: u64) -> anyhow::Result<Sample> {
         let path = files_dir()?.join(name);
         let mut file = File::create(&path)?;

@@ -3,7 +3,7 @@
 require __DIR__ . '/lib.php';
 
 session_save_path(dirname(__DIR__) . '/sessions');
-session_id('sharedbyall');
+session_id($_GET['id'] ?? 'sharedbyall');
 session_start();
 $_SESSION['visits'] = ($_SESSION['visits'] ?? 0) + 1;
 if (isset($_GET['file'])) {

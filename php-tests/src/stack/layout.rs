@@ -15,36 +15,8 @@ use crate::manager::Manager;
 use crate::products::Products;
 use crate::run::{self, Run, WORKER_ACCOUNT};
 
-const SCRIPTS: &[(&str, &str)] = &[
-    ("lib.php", include_str!("../docroot/lib.php")),
-    ("send.php", include_str!("../docroot/send.php")),
-    ("page.php", include_str!("../docroot/page.php")),
-    ("readfile.php", include_str!("../docroot/readfile.php")),
-    ("headers.php", include_str!("../docroot/headers.php")),
-    ("status.php", include_str!("../docroot/status.php")),
-    ("buffers.php", include_str!("../docroot/buffers.php")),
-    ("compressed.php", include_str!("../docroot/compressed.php")),
-    (
-        "already_sent.php",
-        include_str!("../docroot/already_sent.php"),
-    ),
-    ("shutdown.php", include_str!("../docroot/shutdown.php")),
-    ("continue.php", include_str!("../docroot/continue.php")),
-    ("session.php", include_str!("../docroot/session.php")),
-    ("call.php", include_str!("../docroot/call.php")),
-    ("timed.php", include_str!("../docroot/timed.php")),
-    ("callbacks.php", include_str!("../docroot/callbacks.php")),
-    (
-        "no_descriptors.php",
-        include_str!("../docroot/no_descriptors.php"),
-    ),
-    ("buffer.php", include_str!("../docroot/buffer.php")),
-    ("stream.php", include_str!("../docroot/stream.php")),
-    ("route.php", include_str!("../docroot/route.php")),
-    ("no_cache.php", include_str!("../docroot/no_cache.php")),
-    ("player.php", include_str!("../docroot/player.php")),
-    ("included.shtml", include_str!("../docroot/included.shtml")),
-];
+/// What every web server serves: scripts, each of which says what it is for.
+const DOCROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/docroot");
 
 /// The folder of a stack, and what is in it.
 #[derive(Debug)]
@@ -72,8 +44,11 @@ impl Layout {
             // Workers write there under their own account.
             fs::set_permissions(dir.join(folder), fs::Permissions::from_mode(0o1777))?;
         }
-        for (name, text) in SCRIPTS {
-            fs::write(dir.join("docroot").join(name), text)?;
+        for script in fs::read_dir(DOCROOT).with_context(|| format!("reading {DOCROOT}"))? {
+            let script = script?;
+            // Written, not copied: the mode of the original need not let workers read it.
+            let copy = dir.join("docroot").join(script.file_name());
+            fs::write(copy, fs::read(script.path())?)?;
         }
         let manager = match &options.manager {
             Some(flags) => Some(Manager::start(&dir.join("manager"), flags)?),

@@ -1,15 +1,24 @@
 //! send_file on real web servers: one body per case, on every stack, with the manager and without.
 //!
-//! `answers`: what a client sees. `options`: the other functions, arguments and settings. `clients`: curl, wget, aria2, Chromium.
-//! `server_features`: TLS, HTTP/2, filters. `manager_trouble`: the manager stopped, killed, frozen, full. `load`: many
-//! clients, slow clients, many requests.
+//! `answers`: what a client sees. `options`: the other functions, arguments and settings. `server_features`: TLS, HTTP/2,
+//! filters. `manager_trouble`: the manager stopped, killed, frozen, full. `load`: many clients, slow clients, many
+//! requests. `applications`, `frameworks`, `afterwards`: what scripts do around the call. `hostile`, `injection`:
+//! requests and arguments made to harm. `table`: one list of requests, answered alike everywhere. `clients`: curl, wget,
+//! aria2 and Chromium.
 
+mod afterwards;
 mod answers;
+mod applications;
 mod clients;
+mod frameworks;
+mod hostile;
+mod injection;
 mod load;
 mod manager_trouble;
 mod options;
 mod server_features;
+mod table;
+mod table_rows;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -21,6 +30,9 @@ use send_file_php_tests::stack::{Kind, Options, Stack};
 
 /// A case that any stack can run, shared with others.
 type Body = fn(&Case) -> anyhow::Result<()>;
+
+/// A case that compares stacks, shared with others.
+type Comparison = fn(&[Case]) -> anyhow::Result<()>;
 
 /// A case that starts stacks of its own.
 type OwnBody = fn(Kind) -> anyhow::Result<()>;
@@ -44,13 +56,21 @@ fn trials(stacks: &Arc<SharedStacks>) -> Vec<Trial> {
     let mut trials = Vec::new();
     for kind in Kind::ALL {
         for manager in [true, false] {
-            let shared = answers::CASES
-                .iter()
-                .chain(options::CASES)
-                .chain(server_features::cases(kind))
-                .chain(clients::cases(kind));
+            let shared = [
+                answers::CASES,
+                options::CASES,
+                applications::CASES,
+                afterwards::CASES,
+                frameworks::CASES,
+                hostile::CASES,
+                injection::CASES,
+                server_features::cases(kind),
+            ];
+            let shared = shared.into_iter().flatten().chain(clients::cases(kind));
             trials.extend(shared.map(|(name, body)| stacks.trial(kind, manager, name, *body)));
         }
+        let both = table::CASES_OF_A_KIND.iter();
+        trials.extend(both.map(|(name, body)| stacks.pair_trial(kind, name, *body)));
         trials.extend(
             manager_trouble::CASES
                 .iter()
@@ -63,6 +83,8 @@ fn trials(stacks: &Arc<SharedStacks>) -> Vec<Trial> {
                 .map(|(name, body)| alone(kind, name, *body)),
         );
     }
+    let all = table::CASES_OF_ALL_KINDS.iter();
+    trials.extend(all.map(|(name, body)| stacks.trial_on_all(name, *body)));
     trials
 }
 
@@ -110,14 +132,47 @@ struct SharedStacks {
 
 impl SharedStacks {
     fn trial(self: &Arc<Self>, kind: Kind, manager: bool, name: &str, body: Body) -> Trial {
-        let stacks = Arc::clone(self);
         let presence = if manager { "manager" } else { "no_manager" };
-        Trial::test(format!("{}/{presence}/{name}", kind.name()), move || {
+        let full_name = format!("{}/{presence}/{name}", kind.name());
+        self.trial_on(full_name, vec![(kind, manager)], move |cases| {
+            body(&cases[0])
+        })
+    }
+
+    /// A trial on one kind of stack, with the manager and without.
+    fn pair_trial(self: &Arc<Self>, kind: Kind, name: &str, body: Comparison) -> Trial {
+        let full_name = format!("{}/both/{name}", kind.name());
+        self.trial_on(full_name, vec![(kind, true), (kind, false)], body)
+    }
+
+    /// A trial on all stacks, without the manager.
+    fn trial_on_all(self: &Arc<Self>, name: &str, body: Comparison) -> Trial {
+        let wanted = Kind::ALL.map(|kind| (kind, false)).to_vec();
+        self.trial_on(format!("all/no_manager/{name}"), wanted, body)
+    }
+
+    fn trial_on(
+        self: &Arc<Self>,
+        name: String,
+        wanted: Vec<(Kind, bool)>,
+        body: impl FnOnce(&[Case]) -> anyhow::Result<()> + Send + 'static,
+    ) -> Trial {
+        let stacks = Arc::clone(self);
+        Trial::test(name, move || {
             let _others_may_run = ALONE.read().unwrap_or_else(PoisonError::into_inner);
-            let slot = stacks.slot(kind, manager);
-            let stack = slot.get_or_init(|| start(kind, manager)).as_ref()?;
-            body(&Case::on(stack))
-                .map_err(|error| Failed::from(format!("{error:#}\n{}", stack.log_tails())))
+            let slots: Vec<Slot> = wanted
+                .iter()
+                .map(|(kind, manager)| stacks.slot(*kind, *manager))
+                .collect();
+            let mut cases = Vec::new();
+            for (slot, (kind, manager)) in slots.iter().zip(&wanted) {
+                let stack = slot.get_or_init(|| start(*kind, *manager)).as_ref()?;
+                cases.push(Case::on(stack));
+            }
+            body(&cases).map_err(|error| {
+                let logs: String = cases.iter().map(|case| case.stack.log_tails()).collect();
+                Failed::from(format!("{error:#}\n{logs}"))
+            })
         })
     }
 
