@@ -117,7 +117,7 @@ namespace {
      *     send_buffer($pdf->render(), 'application/pdf', download_as: 'Invoice 17.pdf');
      *
      * @param string      $data          The content. It may be empty.
-     * @param string|null $content_type  As for send_file(), but there is no file name to go by.
+     * @param string|null $content_type  As for send_file(), but by the extension of $download_as.
      * @param string|null $download_as   As for send_file(). The media type does not depend on it.
      * @param bool        $inline        As for send_file().
      * @param int         $offset        As for send_file().
@@ -162,7 +162,7 @@ namespace {
      *
      * @param resource    $stream        A regular file, tmpfile(), php://temp or php://memory, without filters. It stays
      *                                   open.
-     * @param string|null $content_type  As for send_file(), but there is no file name to go by.
+     * @param string|null $content_type  As for send_file(), but by the extension of $download_as.
      * @param string|null $download_as   As for send_file(). The media type does not depend on it.
      * @param bool        $inline        As for send_file().
      * @param int         $offset        As for send_file(); counted from the beginning of the stream.
