@@ -3,6 +3,7 @@
 CARGO ?= cargo
 PHP_CONFIG ?= php-config
 PREFIX ?= /usr/local
+CARGO_TARGET_DIR ?= target
 
 .PHONY: demo demo-apache demo-fpm test build install lint phpt figures test-docker packages clean
 
@@ -31,9 +32,9 @@ build:
 # By rename: a running PHP that has the old file mapped must keep it.
 install: build
 	install -d "$(DESTDIR)$$($(PHP_CONFIG) --extension-dir)" "$(DESTDIR)$(PREFIX)/sbin"
-	install -m 644 target/release/libsend_file.so "$(DESTDIR)$$($(PHP_CONFIG) --extension-dir)/.send_file.so.new"
+	install -m 644 $(CARGO_TARGET_DIR)/release/libsend_file.so "$(DESTDIR)$$($(PHP_CONFIG) --extension-dir)/.send_file.so.new"
 	mv -f "$(DESTDIR)$$($(PHP_CONFIG) --extension-dir)/.send_file.so.new" "$(DESTDIR)$$($(PHP_CONFIG) --extension-dir)/send_file.so"
-	install -m 755 target/release/send-file-manager "$(DESTDIR)$(PREFIX)/sbin/send-file-manager.new"
+	install -m 755 $(CARGO_TARGET_DIR)/release/send-file-manager "$(DESTDIR)$(PREFIX)/sbin/send-file-manager.new"
 	mv -f "$(DESTDIR)$(PREFIX)/sbin/send-file-manager.new" "$(DESTDIR)$(PREFIX)/sbin/send-file-manager"
 
 lint:

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 
 php=$(command -v "${PHP:-php}")
 cgi=$(command -v php-cgi)
-extension=${SEND_FILE_EXTENSION:-$PWD/target/release/libsend_file.so}
+extension=${SEND_FILE_EXTENSION:-${CARGO_TARGET_DIR:-$PWD/target}/release/libsend_file.so}
 runner=$("${PHP_CONFIG:-php-config}" --extension-dir)/build/run-tests.php
 
 place=$(mktemp -d)
