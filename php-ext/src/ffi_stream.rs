@@ -138,22 +138,23 @@ impl<'a> Stream<'a> {
     }
 
     /// Moves to another position; returns the one before, and whether the end had been met there.
-    fn go_to(self, offset: zend_off_t, whence: c_int) -> Result<(zend_off_t, u8), Error> {
+    fn go_to(self, offset: zend_off_t, whence: c_int) -> Result<(zend_off_t, bool), Error> {
         let stream = self.look_up()?.as_ptr();
         // SAFETY: the stream is open, and its own functions are called.
         guarded(|| unsafe {
-            let before = (_php_stream_tell(stream), (*stream).eof());
+            let before = (_php_stream_tell(stream), (*stream).eof() != 0);
             _php_stream_seek(stream, offset, whence);
             before
         })
     }
 
-    fn go_back(self, (position, at_end): (zend_off_t, u8)) -> Result<(), Error> {
+    fn go_back(self, (position, at_end): (zend_off_t, bool)) -> Result<(), Error> {
         let stream = self.look_up()?.as_ptr();
         // SAFETY: as above.
         guarded(|| unsafe {
             _php_stream_seek(stream, position, SEEK_SET);
-            (*stream).set_eof(at_end);
+            // The width of the bit field differs between versions of PHP.
+            (*stream).set_eof(at_end.into());
         })
     }
 
