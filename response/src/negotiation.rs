@@ -87,7 +87,7 @@ pub(crate) fn select(
 pub(crate) fn is_negotiated(script: &Script, options: &Options) -> bool {
     let is_settled = script.has("Content-Encoding")
         || script.has("Content-Range")
-        || matches!(script.chosen_status(), Some(100..=199 | 204..=206));
+        || matches!(script.chosen_status(), Some(204..=206));
     options.precompressed && !is_settled
 }
 

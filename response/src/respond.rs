@@ -107,7 +107,7 @@ impl Answer<'_> {
     fn as_the_script_chose(&self, status: u16) -> Response {
         match status {
             // RFC 9110 section 8.6: never a Content-Length, since never content.
-            100..=199 | 204 => {
+            204 => {
                 let mut response = self.new_response(status);
                 remove(&mut response, &["Content-Length"]);
                 response

@@ -5,16 +5,17 @@ use crate::request::{lines, trim_ows};
 /// Status and headers set with `http_response_code()`, `header()` and `setcookie()`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Script<'a> {
-    /// `None` and `Some(200)` both mean that the script left the choice to us.
+    /// `None`, 200 and 1xx all mean that the script left the choice to us.
     pub status: Option<u16>,
     /// Names (matched without regard to ASCII case) and values; a name may occur on several lines.
     pub headers: &'a [(&'a str, &'a str)],
 }
 
 impl<'a> Script<'a> {
-    /// The status that the script insists on, which turns conditionals and ranges off.
+    /// The status that the script insists on, which turns conditionals and ranges off. An interim one (RFC 9110 section
+    /// 15.2) is none that an answer can end with: the client would wait for another.
     pub(crate) fn chosen_status(&self) -> Option<u16> {
-        self.status.filter(|status| *status != 200)
+        self.status.filter(|status| *status > 200)
     }
 
     pub(crate) fn all(&self, name: &'a str) -> impl Iterator<Item = &'a str> + use<'a> {
@@ -60,13 +61,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn status_200_is_no_choice() {
+    fn neither_200_nor_an_interim_status_is_a_choice() {
         let with = |status| Script {
             status,
             headers: &[],
         };
         assert_eq!(with(None).chosen_status(), None);
-        assert_eq!(with(Some(200)).chosen_status(), None);
+        for status in [100, 103, 199, 200] {
+            assert_eq!(with(Some(status)).chosen_status(), None, "{status}");
+        }
+        assert_eq!(with(Some(201)).chosen_status(), Some(201));
         assert_eq!(with(Some(404)).chosen_status(), Some(404));
     }
 

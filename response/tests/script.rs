@@ -107,7 +107,7 @@ fn another_status_sends_the_whole_file_whatever_is_asked() {
 
 #[test]
 fn a_status_without_content_has_none() {
-    for status in [103, 204, 304] {
+    for status in [204, 304] {
         let response = after(Some(status), &[], &[]);
         assert_eq!((response.status, response.body_bytes()), (status, 0));
         assert_eq!(header(&response, "Content-Length"), None);
@@ -118,6 +118,16 @@ fn a_status_without_content_has_none() {
         Some("0")
     );
     assert_eq!(header(&after(Some(304), &[], &[]), "ETag"), Some(ETAG));
+}
+
+#[test]
+fn an_interim_status_of_the_script_is_no_answer() {
+    for status in [100, 101, 103, 199] {
+        let whole = after(Some(status), &[], &[]);
+        assert_eq!(whole, after(None, &[], &[]), "{status}");
+        let part = after(Some(status), &[], &[("Range", "bytes=0-1")]);
+        assert_eq!((part.status, part.body_bytes()), (206, 2), "{status}");
+    }
 }
 
 #[test]
