@@ -234,14 +234,18 @@ impl Answer<'_> {
     /// An empty answer that says which version there is. What the script said about caching was
     /// meant for the file: a cache would store the refusal by it, and give it to clients that ask
     /// for the whole file, since neither Range nor preconditions are part of its key (RFC 9111
-    /// sections 3 and 4). Without it, 412 and 416 are not stored.
+    /// sections 3 and 4). Without it, 412 and 416 are not stored. Nor may no-cache stand alone: asked whether the stored
+    /// refusal is still good, we would answer 304 to its entity tag (section 4.3).
     fn refusal(&self, status: u16) -> Response {
         let mut response = self.new_response(status);
         self.set_validators(&mut response);
         set(&mut response, "Content-Length", "0".to_owned());
         remove(&mut response, &CONTENT_FIELDS);
-        if !self.script.forbids_reuse() {
+        if !self.script.forbids_storing() {
             remove(&mut response, &["Cache-Control", "Expires"]);
+            if self.script.demands_validation() {
+                set(&mut response, "Cache-Control", "no-store".to_owned());
+            }
         }
         remove(&mut response, &CACHE_FIELDS_OF_INTERMEDIARIES);
         response

@@ -35,9 +35,14 @@ impl<'a> Script<'a> {
         !self.has("Content-Range") && !self.lists("Accept-Ranges", &["none"])
     }
 
-    /// Whether caches may not reuse the answer without asking, whatever else it says.
-    pub(crate) fn forbids_reuse(&self) -> bool {
-        self.lists("Cache-Control", &["no-store", "no-cache"])
+    /// Whether caches may not keep the answer, whatever else it says.
+    pub(crate) fn forbids_storing(&self) -> bool {
+        self.lists("Cache-Control", &["no-store"])
+    }
+
+    /// Whether caches may not reuse the answer without asking.
+    pub(crate) fn demands_validation(&self) -> bool {
+        self.lists("Cache-Control", &["no-cache"])
     }
 
     /// The members of a list, on one line or several.
@@ -83,7 +88,7 @@ mod tests {
                 ("Cache-Control", "max-age=0 , No-Store"),
             ],
         };
-        assert!(script.forbids_reuse());
+        assert!(script.forbids_storing() && !script.demands_validation());
         assert!(script.allows_ranges());
     }
 }

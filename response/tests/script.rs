@@ -231,6 +231,19 @@ fn a_refusal_is_not_cached_as_the_file_would_be() {
 }
 
 #[test]
+fn a_refusal_is_not_kept_where_the_file_would_be_revalidated() {
+    for refused in [("Range", "bytes=10-"), ("If-Match", "\"x\"")] {
+        let response = after(
+            None,
+            &[("Cache-Control", "no-cache, must-revalidate, max-age=0")],
+            &[refused],
+        );
+        assert_eq!(header(&response, "Cache-Control"), Some("no-store"));
+        assert!(response.removed.contains(&"Expires"));
+    }
+}
+
+#[test]
 fn a_digest_of_the_whole_content_does_not_go_with_a_part() {
     let script: Headers = &[("Content-MD5", "x"), ("Repr-Digest", "y")];
     assert!(!after(None, script, &[]).removed.contains(&"Content-MD5"));
