@@ -34,8 +34,15 @@ impl<'a> Validators<'a> {
         options: &Options,
         now_secs: i64,
     ) -> Validators<'a> {
-        let (last_modified, last_modified_secs) = match script.first("Last-Modified") {
-            Some(value) => (Field::OfTheScript(value), http_date::parse(value, now_secs)),
+        let of_the_script = script
+            .first("Last-Modified")
+            .map(|value| (value, http_date::parse(value, now_secs)));
+        let (last_modified, last_modified_secs) = match of_the_script {
+            // RFC 9110 section 8.8.2.1 forbids a date behind that of the message.
+            Some((_, Some(date))) if date > now_secs => {
+                (Field::of(http_date::format(now_secs)), Some(now_secs))
+            }
+            Some((value, date)) => (Field::OfTheScript(value), date),
             None => (
                 Field::of(selected.file.last_modified(now_secs)),
                 selected.file.last_modified_secs(now_secs),
@@ -164,6 +171,23 @@ mod tests {
         let validators = of(&modified_at(5), &script);
         assert_eq!(validators.etag(), EntityTag::parse("W/\"v1\""));
         assert_eq!(validators.last_modified_secs(), Some(784_111_777));
+    }
+
+    #[test]
+    fn a_date_of_the_script_in_the_future_is_now() {
+        let headers = [("Last-Modified", "Sun, 15 Jun 2025 15:06:41 GMT")];
+        let script = Script {
+            status: None,
+            headers: &headers,
+        };
+        let one_second_ahead = of(&modified_at(5), &script);
+        assert!(
+            matches!(&one_second_ahead.last_modified, Field::Ours(date) if date == "Sun, 15 Jun 2025 15:06:40 GMT")
+        );
+        assert_eq!(one_second_ahead.last_modified_secs(), Some(NOW));
+        let options = Options::new(RawOptions::default()).unwrap();
+        let right_then = Validators::of(&modified_at(5), &script, &options, NOW + 1);
+        assert!(matches!(right_then.last_modified, Field::OfTheScript(_)));
     }
 
     #[test]
