@@ -3,10 +3,11 @@
 //! `answers`: what a client sees. `options`: the other functions, arguments and settings. `server_features`: TLS, HTTP/2,
 //! filters. `manager_trouble`: the manager stopped, killed, frozen, full. `load`: many clients, slow clients, many
 //! requests. `applications`, `frameworks`, `afterwards`: what scripts do around the call. `hostile`, `injection`:
-//! requests and arguments made to harm. `table`: one list of requests, answered alike everywhere. `clients`: curl, wget,
+//! requests and arguments made to harm. `table`: lists of requests, answered alike everywhere. `clients`: curl, wget,
 //! aria2 and Chromium.
 
 mod afterwards;
+mod alike;
 mod answers;
 mod applications;
 mod clients;
@@ -18,6 +19,8 @@ mod manager_trouble;
 mod options;
 mod server_features;
 mod table;
+mod table_files;
+mod table_options;
 mod table_rows;
 
 use std::collections::BTreeMap;

@@ -1,24 +1,44 @@
-//! The rows of `table`.
+//! The rows of `table` for `send_file()` without options.
 
 /// A request, and what it is answered.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Row {
     /// GET, HEAD or POST.
     pub(crate) method: &'static str,
+    /// The script.
+    pub(crate) page: &'static str,
+    /// The arguments of its call, as a query.
+    pub(crate) options: &'static str,
     /// A file of the table.
     pub(crate) file: &'static str,
-    /// Header lines, with ` | ` between them. `{etag}` and `{date}` are the file's own, `{before}` and `{after}` a
-    /// second away from its date.
+    /// Header lines, with ` | ` between them. `{date}` is the file's own, `{before}` and `{after}` a second away from it;
+    /// `{etag}` is that of the content, `{br}`, `{zstd}` and `{gzip}` that of its siblings, `{file}` that of the file
+    /// without any options.
     pub(crate) request: &'static str,
-    /// Header lines that the script sets, likewise.
+    /// Header lines that the script sets.
     pub(crate) script: &'static str,
     /// The status code.
     pub(crate) status: u16,
-    /// `all` of the file, `nothing`, `first-last`, or the `parts` of the request. For HEAD: the length.
+    /// `all` of the content, `nothing`, `first-last`, or the `parts` of the request. For HEAD: the length.
     pub(crate) body: &'static str,
+    /// Header lines of the answer, and `no Name` for those that must not be there. The Content-Encoding names the sibling
+    /// that is the content; a Vary has no spaces.
+    pub(crate) headers: &'static str,
 }
 
 impl Row {
+    /// The value of an option.
+    pub(crate) fn option(&self, name: &str) -> Option<&'static str> {
+        let options = self.options.split('&');
+        let mut pairs = options.filter_map(|option| option.split_once('='));
+        pairs.find(|pair| pair.0 == name).map(|pair| pair.1)
+    }
+
+    /// Whether the call is told to delete its file.
+    pub(crate) fn deletes(&self) -> bool {
+        self.page == "delete.php"
+    }
+
     /// lighttpd looks for ranges itself where an answer is 200 and has come whole by the time it sends the head: a
     /// question of luck. It leaves answers alone that say `Accept-Ranges: none`, and requests whose If-Range is of
     /// another version.
@@ -28,6 +48,7 @@ impl Row {
             && self.request.contains("Range: bytes=")
             && !self.request.contains("If-Range")
             && !self.script.contains("Accept-Ranges: none")
+            && !self.deletes()
     }
 }
 
@@ -41,11 +62,14 @@ const fn row(
 ) -> Row {
     Row {
         method,
+        page: "preset.php",
+        options: "",
         file,
         request,
         script,
         status,
         body,
+        headers: "",
     }
 }
 
