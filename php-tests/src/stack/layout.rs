@@ -63,7 +63,7 @@ impl Layout {
         Ok(layout)
     }
 
-    fn php_ini(&self, lines: &[&str]) -> anyhow::Result<String> {
+    fn php_ini(&self, lines: &[String]) -> anyhow::Result<String> {
         let extension = &Products::current()?.extension;
         Ok(format!(
             "extension={extension}\n\

@@ -87,7 +87,7 @@ pub struct Options {
     /// The flags of the manager; none: there is no manager.
     pub manager: Option<Vec<&'static str>>,
     /// Lines of php.ini, after the usual ones.
-    pub ini: Vec<&'static str>,
+    pub ini: Vec<String>,
 }
 
 impl Options {
@@ -111,8 +111,8 @@ impl Options {
 
     /// With one more line of php.ini.
     #[must_use]
-    pub fn ini(mut self, line: &'static str) -> Options {
-        self.ini.push(line);
+    pub fn ini(mut self, line: impl Into<String>) -> Options {
+        self.ini.push(line.into());
         self
     }
 }

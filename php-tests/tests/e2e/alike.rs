@@ -30,7 +30,8 @@ const OF_THE_WEB_SERVER: [&str; 6] = [
 /// What of an answer must be the same. Boundaries are made of the time.
 pub(crate) struct Seen {
     status_line: String,
-    headers: Vec<(String, String)>,
+    /// Names in small letters.
+    pub(crate) headers: Vec<(String, String)>,
     body: Vec<u8>,
 }
 

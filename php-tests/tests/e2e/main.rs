@@ -1,7 +1,7 @@
 //! send_file on real web servers: one body per case, on every stack, with the manager and without.
 //!
-//! `answers`: what a client sees. `options`: the other functions, arguments and settings. `server_features`: TLS, HTTP/2,
-//! filters. `manager_trouble`: the manager stopped, killed, frozen, full. `load`: many clients, slow clients, many
+//! `answers`: what a client sees. `options`, `settings`, `route`: the other functions, arguments and settings.
+//! `server_features`: TLS, HTTP/2, filters. `manager_trouble`: the manager stopped, killed, frozen, full. `load`: many clients, slow clients, many
 //! requests. `applications`, `frameworks`, `afterwards`: what scripts do around the call. `hostile`, `injection`:
 //! requests and arguments made to harm. `table`: lists of requests, answered alike everywhere. `clients`: curl, wget,
 //! aria2 and Chromium.
@@ -17,7 +17,9 @@ mod injection;
 mod load;
 mod manager_trouble;
 mod options;
+mod route;
 mod server_features;
+mod settings;
 mod table;
 mod table_files;
 mod table_options;
@@ -62,6 +64,7 @@ fn trials(stacks: &Arc<SharedStacks>) -> Vec<Trial> {
             let shared = [
                 answers::CASES,
                 options::CASES,
+                route::cases(kind),
                 applications::CASES,
                 afterwards::CASES,
                 frameworks::CASES,
@@ -78,6 +81,8 @@ fn trials(stacks: &Arc<SharedStacks>) -> Vec<Trial> {
             manager_trouble::CASES
                 .iter()
                 .chain(options::OWN_CASES)
+                .chain(route::own_cases(kind))
+                .chain(settings::own_cases(kind))
                 .map(|(name, body)| own(kind, name, *body)),
         );
         trials.extend(

@@ -7,6 +7,7 @@ use anyhow::{Context, ensure};
 use send_file_php_tests::case::{Answer, Case};
 use send_file_php_tests::client::Connection;
 use send_file_php_tests::files::Sample;
+use send_file_php_tests::limits::MIN_HANDOFF_BYTES;
 use send_file_php_tests::stack::{Kind, Options};
 
 use crate::answers::own_sample;
@@ -15,7 +16,7 @@ use crate::{Body, OwnBody, named, on_a_new_stack};
 pub(crate) const CASES: &[(&str, Body)] = named![
     a_string_is_sent_like_a_file,
     every_kind_of_stream_is_sent_like_a_file,
-    the_route_is_told_as_it_is,
+    a_body_of_just_the_minimum_is_handed_off_and_one_byte_less_keeps_the_connection,
     a_rate_is_kept_behind_a_burst,
     a_small_body_at_a_slow_rate_holds_no_worker,
     a_precompressed_sibling_is_sent_to_who_takes_it,
@@ -74,13 +75,42 @@ fn is_answered_like_a_file(
     unchanged.has_status(304)
 }
 
-fn the_route_is_told_as_it_is(case: &Case) -> anyhow::Result<()> {
-    let answer = case.ask(&case.get("route.php", ""))?;
-    answer.has_status(200)?;
-    if case.has_manager() {
-        return answer.has_body(b"handoff");
+/// At its bound, and one byte below: by the file's length, a window's and a range's.
+fn a_body_of_just_the_minimum_is_handed_off_and_one_byte_less_keeps_the_connection(
+    case: &Case,
+) -> anyhow::Result<()> {
+    let page = &case.files.page;
+    let below = MIN_HANDOFF_BYTES - 1;
+    let range = format!("bytes=0-{}", below - 1);
+    let windowed = |length: u64| case.get("send.php", &format!("file=page.bin&length={length}"));
+    let mut connection = Connection::open(case.stack.address)?;
+    let mut kept = Vec::new();
+    for request in [windowed(below), case.get_file(page).with("Range", &range)] {
+        if !case.stack.kind.keeps_connections() {
+            connection = Connection::open(case.stack.address)?;
+        }
+        let answer = case.ask_on(&mut connection, &request)?;
+        answer.has_body(&page.bytes(0, below)?)?;
+        kept.push(answer);
     }
-    answer.has_body(b"stream: the manager does not listen: No such file or directory (os error 2)")
+    if case.stack.kind.keeps_connections() {
+        case.ask_on(&mut connection, &case.get("page.php", ""))?
+            .has_status(200)?;
+    }
+
+    let range = format!("bytes=0-{below}");
+    for request in [
+        windowed(MIN_HANDOFF_BYTES),
+        case.get_file(page).with("Range", &range),
+    ] {
+        let answer = case.ask(&request)?;
+        answer.has_body(&page.bytes(0, MIN_HANDOFF_BYTES)?)?;
+        case.was_handed_off(&answer)?;
+    }
+    for answer in &kept {
+        case.was_not_handed_off(answer)?;
+    }
+    Ok(())
 }
 
 const BURST_BYTES: u64 = 200_000;
