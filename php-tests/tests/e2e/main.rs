@@ -3,7 +3,7 @@
 //! `answers`: what a client sees. `options`, `settings`, `route`: the other functions, arguments and settings.
 //! `server_features`: TLS, HTTP/2, filters. `manager_trouble`: the manager stopped, killed, frozen, full. `load`: many clients, slow clients, many
 //! requests. `applications`, `frameworks`, `afterwards`: what scripts do around the call. `hostile`, `injection`:
-//! requests and arguments made to harm. `table`: lists of requests, answered alike everywhere. `clients`: curl, wget,
+//! requests and arguments made to harm. `table`: lists of requests, answered alike everywhere. `pairs`: HEAD and GET. `clients`: curl, wget,
 //! aria2 and Chromium.
 
 mod afterwards;
@@ -17,6 +17,7 @@ mod injection;
 mod load;
 mod manager_trouble;
 mod options;
+mod pairs;
 mod route;
 mod server_features;
 mod settings;
@@ -64,6 +65,7 @@ fn trials(stacks: &Arc<SharedStacks>) -> Vec<Trial> {
             let shared = [
                 answers::CASES,
                 options::CASES,
+                pairs::CASES,
                 route::cases(kind),
                 applications::CASES,
                 afterwards::CASES,
