@@ -31,6 +31,7 @@ pub(crate) const CASES: &[(&str, Body)] = named![
     headers_and_cookies_of_the_script_are_kept,
     headers_of_the_administrator_are_kept,
     a_status_of_the_script_is_kept_and_turns_ranges_off,
+    an_interim_status_of_the_script_is_answered_200,
     a_download_name_in_unicode_goes_into_the_content_disposition,
     a_window_of_the_file_is_sent_as_if_it_were_all,
     nested_output_buffers_do_not_get_into_the_file,
@@ -284,6 +285,18 @@ fn a_status_of_the_script_is_kept_and_turns_ranges_off(case: &Case) -> anyhow::R
     answer.has_the_bytes_of(medium)?;
     answer.has_no_header("Content-Range")?;
     case.was_handed_off(&answer)
+}
+
+/// Behind a 100 Apache sent the frame of an empty chunked body, which clients took for the next answer.
+fn an_interim_status_of_the_script_is_answered_200(case: &Case) -> anyhow::Result<()> {
+    let medium = &case.files.medium;
+    for status in [100, 103] {
+        let query = format!("status={status}&file={}", medium.name);
+        let answer = case.ask(&case.get("status.php", &query))?;
+        answer.is_the_file(medium)?;
+        case.was_handed_off(&answer)?;
+    }
+    Ok(())
 }
 
 fn a_download_name_in_unicode_goes_into_the_content_disposition(case: &Case) -> anyhow::Result<()> {
