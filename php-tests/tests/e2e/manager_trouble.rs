@@ -145,7 +145,8 @@ fn a_manager_started_anew_takes_downloads_again(kind: Kind) -> anyhow::Result<()
 }
 
 fn a_frozen_manager_is_replaced_by_streaming(kind: Kind) -> anyhow::Result<()> {
-    let options = Options::with_manager().ini("send_file.accept_timeout_ms=100");
+    // Short, since it is waited out, but not so short that a busy machine makes a healthy manager miss it.
+    let options = Options::with_manager().ini("send_file.accept_timeout_ms=1000");
     on_a_new_stack(kind, &options, |stack| {
         let case = Case::on(stack);
         handed_off(&case)?;
