@@ -8,6 +8,7 @@ use crate::error::{Error, Refusal};
 use crate::ffi::{self, guarded};
 use crate::limits::RETRY_AFTER_SECS;
 use crate::request::CGI_STATUS;
+use crate::sapi;
 
 /// Headers of the file, beside [`CONTENT_FIELDS`], that have no place in an answer that says "later".
 const OF_THE_FILE: [&str; 9] = [
@@ -37,6 +38,11 @@ pub(crate) fn set(response: &Response, extra: &[(&str, &str)]) -> Result<(), Err
     }
     for (name, value) in extra {
         set_one(name, value)?;
+    }
+    if response.status == 200 && sapi::speaks_cgi() {
+        // PHP says the status of every other answer. Without it httpd judges the conditions of the request once more,
+        // by the headers that it sees (`ap_scan_script_header_err_core`). It reaches no client.
+        set_one(CGI_STATUS, "200 OK")?;
     }
     if response.removed.contains(&"Content-Type") {
         ffi::send_no_default_content_type();

@@ -65,6 +65,11 @@ pub(crate) fn name() -> String {
     ffi::sapi_name().to_string_lossy().into_owned()
 }
 
+/// Whether headers go to a web server as those of a CGI script (RFC 3875), over FastCGI or not.
+pub(crate) fn speaks_cgi() -> bool {
+    matches!(ffi::sapi_name().to_bytes(), b"fpm-fcgi" | b"cgi-fcgi")
+}
+
 /// How PHP is connected to clients in this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route {

@@ -108,10 +108,9 @@ fn a_head_has_the_headers_of_its_get(case: &Case) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// lighttpd looks for ranges. Apache in front of php-fpm judges conditions again where a script has not said its status,
-/// but not If-Unmodified-Since in a request with Range; without Last-Modified it takes the content for new.
+/// lighttpd looks for ranges.
 fn judges_requests_itself(kind: Kind) -> bool {
-    matches!(kind, Kind::LighttpdCgi | Kind::ApacheProxyFcgi)
+    kind == Kind::LighttpdCgi
 }
 
 fn have_the_same_headers(case: &Case, get: &Answer, head: &Answer) -> anyhow::Result<()> {

@@ -174,6 +174,7 @@ pub(crate) const OPTION_ROWS: &[Row] = &[
     file("GET",  "page",  "",                          "Range: bytes=0-20000 | If-Range: {date}", 200, "all", "").by(BUFFER),
     file("GET",  "page",  "",                          "If-None-Match: {etag}",                  304, "nothing", "ETag: {etag}").by(BUFFER),
     file("GET",  "page",  "",                          "If-Modified-Since: {date}",              200, "all", "").by(BUFFER),
+    file("GET",  "page",  "",                          "If-Unmodified-Since: {before}",          200, "all", "").by(BUFFER),
     file("GET",  "page",  "",                          "If-Match: \"other\"",                    412, "nothing", "").by(BUFFER),
     file("GET",  "page",  "etag=own",                  "If-None-Match: \"own\"",                 304, "nothing", "").by(BUFFER),
     file("GET",  "page",  "etag=",                     "",                                       200, "all", "no ETag | no Last-Modified").by(BUFFER),
