@@ -17,7 +17,7 @@ demo-fpm: STACK = fpm
 demo-fpm: PURPOSES = cli fpm
 demo demo-apache demo-fpm:
 	packaging/install-packages.sh build $(PURPOSES)
-	$(CARGO) build --release --quiet
+	$(CARGO) build --release
 	$(CARGO) run --release --quiet -p send-file-php-tests --bin send-file-demo -- $(STACK)
 
 # Everything: formatting, lints, unit, property, protocol, phpt and end-to-end tests.
@@ -29,8 +29,9 @@ build:
 	packaging/install-packages.sh build
 	$(CARGO) build --release
 
-# By rename: a running PHP that has the old file mapped must keep it.
-install: build
+# What `make build` made: root need not have a toolchain. By rename: a running PHP that has the old file mapped must keep it.
+install:
+	@test -e $(CARGO_TARGET_DIR)/release/libsend_file.so || { echo 'Run "make build" first, as an ordinary user.' >&2; exit 1; }
 	install -d "$(DESTDIR)$$($(PHP_CONFIG) --extension-dir)" "$(DESTDIR)$(PREFIX)/sbin"
 	install -m 644 $(CARGO_TARGET_DIR)/release/libsend_file.so "$(DESTDIR)$$($(PHP_CONFIG) --extension-dir)/.send_file.so.new"
 	mv -f "$(DESTDIR)$$($(PHP_CONFIG) --extension-dir)/.send_file.so.new" "$(DESTDIR)$$($(PHP_CONFIG) --extension-dir)/send_file.so"

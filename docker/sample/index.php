@@ -5,7 +5,7 @@ const FOLDER = '/srv/files/';
 $name = basename((string) filter_input(INPUT_GET, 'file'));
 if ($name !== '') {
     try {
-        send_file(FOLDER . $name, download_as: $name, tag: $name);
+        send_file(FOLDER . $name, download_as: $name, tag: substr($name, 0, 128));
     } catch (SendFile\Exception) {
         http_response_code(404);
         exit("There is no such file.\n");

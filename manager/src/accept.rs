@@ -108,7 +108,12 @@ fn make_way(path: &Path) -> anyhow::Result<()> {
         .filter(|directory| !directory.as_os_str().is_empty())
     {
         fs::create_dir_all(directory)
-            .with_context(|| format!("could not create {}", directory.display()))?;
+            .with_context(|| {
+                format!(
+                    "could not create {} (start the manager as root, or name another place with --socket)",
+                    directory.display()
+                )
+            })?;
     }
     let Ok(metadata) = fs::symlink_metadata(path) else {
         return Ok(());

@@ -23,6 +23,12 @@ impl ByteRange {
         format!("bytes {}-{}/{size}", self.first, self.last)
     }
 
+    /// Whether the value of a Content-Range is about bytes, or about nothing that could be told: another unit is named.
+    pub(crate) fn is_in_bytes(content_range: &str) -> bool {
+        let unit = content_range.split(' ').next().unwrap_or_default();
+        unit.eq_ignore_ascii_case("bytes") || !content_range.contains(' ')
+    }
+
     /// How many bytes the value of a Content-Range names; `None` if it is malformed, or names none.
     pub(crate) fn bytes_named(content_range: &str) -> Option<u64> {
         let (unit, named) = content_range.split_once(' ')?;

@@ -125,14 +125,18 @@ impl Answer<'_> {
     }
 
     /// The file as the part of something larger. RFC 9110 section 15.3.7.1: one part needs a Content-Range, and one
-    /// that speaks of other bytes than these breaks the client: it gets the file for what it is.
+    /// that speaks of other bytes than these breaks the client: it gets the file for what it is. What a range in another
+    /// unit means only the script knows.
     fn part_the_script_chose(&self) -> Response {
         if self.is_multipart() {
             return self.whole(206);
         }
         let mut lines = self.script.all("Content-Range").peekable();
         if lines.peek().is_some() {
-            if lines.all(|line| ByteRange::bytes_named(line) == Some(self.selected.window.bytes)) {
+            let window_bytes = Some(self.selected.window.bytes);
+            if lines.all(|line| {
+                !ByteRange::is_in_bytes(line) || ByteRange::bytes_named(line) == window_bytes
+            }) {
                 return self.whole(206);
             }
             let mut response = self.whole(200);

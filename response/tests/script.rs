@@ -178,6 +178,9 @@ fn a_206_of_the_script_whose_content_range_names_other_bytes_is_no_206() {
         ("Content-Range", "bytes 5-9/20"),
     ];
     assert_eq!(after(Some(206), twice, &[]).status, 200);
+    let seconds = after(Some(206), &[("Content-Range", "seconds 0-10/100")], &[]);
+    assert_eq!((seconds.status, seconds.body_bytes()), (206, 10));
+    assert!(!seconds.removed.contains(&"Content-Range"));
     let unknown_size = after(Some(206), &[("Content-Range", "Bytes 5-14/*")], &[]);
     assert_eq!(unknown_size.status, 206);
 }

@@ -59,11 +59,6 @@ impl Kind {
         }
     }
 
-    /// Whether the manager gets the client's own connection, not a FastCGI one.
-    pub fn hands_over_the_client(self) -> bool {
-        matches!(self, Kind::ApacheModPhp | Kind::CliServer)
-    }
-
     /// Whether the web server is configured to add a header of the administrator's; `php -S` cannot.
     pub fn adds_headers(self) -> bool {
         self != Kind::CliServer

@@ -2,7 +2,7 @@
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::os::unix::fs::PermissionsExt;
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, ensure};
 use nix::sys::stat::Mode;
@@ -28,6 +28,8 @@ pub(crate) const CASES: &[(&str, Body)] = named![
     a_range_of_another_version_gets_the_whole_file,
     an_unchanged_file_is_answered_304_by_its_etag,
     an_unchanged_file_is_answered_304_by_its_date,
+    a_change_within_a_nanosecond_changes_the_etag,
+    a_file_from_the_future_was_modified_now,
     headers_and_cookies_of_the_script_are_kept,
     headers_of_the_administrator_are_kept,
     a_status_of_the_script_is_kept_and_turns_ranges_off,
@@ -231,6 +233,43 @@ fn unchanged(case: &Case, validator: &str, condition: &str) -> anyhow::Result<()
     second.has_status(304)?;
     second.has_header("ETag", &first.header("ETag")?)?;
     nothing_follows(case, connection, &second)
+}
+
+/// The same size, the same inode, the same second.
+fn a_change_within_a_nanosecond_changes_the_etag(case: &Case) -> anyhow::Result<()> {
+    let sample = own_sample(case, "changed", 50_000)?;
+    let file = OpenOptions::new().write(true).open(&sample.path)?;
+    let modified = UNIX_EPOCH + Duration::new(1_700_000_000, 1);
+    file.set_modified(modified)?;
+    let before = case.ask(&case.get_file(&sample))?;
+    file.set_modified(modified + Duration::from_nanos(1))?;
+    let held = case
+        .get_file(&sample)
+        .with("If-None-Match", &before.header("ETag")?)
+        .with("If-Modified-Since", &before.header("Last-Modified")?);
+    let after = case.ask(&held)?;
+    after.is_the_file(&sample)?;
+    ensure!(
+        before.header("ETag")? != after.header("ETag")?,
+        "another version, the same ETag"
+    );
+    Ok(())
+}
+
+/// RFC 9110 section 8.8.2.1.
+fn a_file_from_the_future_was_modified_now(case: &Case) -> anyhow::Result<()> {
+    let sample = own_sample(case, "future", 50_000)?;
+    let file = OpenOptions::new().write(true).open(&sample.path)?;
+    file.set_modified(UNIX_EPOCH + Duration::from_secs(4_070_908_800))?;
+    let before = SystemTime::now() - Duration::from_secs(1);
+    let answer = case.ask(&case.get_file(&sample))?;
+    answer.is_the_file(&sample)?;
+    let said = httpdate::parse_http_date(&answer.header("Last-Modified")?)?;
+    ensure!(
+        (before..=SystemTime::now()).contains(&said),
+        "modified {said:?}"
+    );
+    Ok(())
 }
 
 fn headers_and_cookies_of_the_script_are_kept(case: &Case) -> anyhow::Result<()> {

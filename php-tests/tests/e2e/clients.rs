@@ -5,12 +5,13 @@ mod browser;
 mod saved_names;
 
 use std::fs;
+use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use send_file_php_tests::case::Case;
-use send_file_php_tests::files::Sample;
+use send_file_php_tests::files::{Sample, file_path};
 use send_file_php_tests::folder::Folder;
 use send_file_php_tests::limits::{PATIENCE, POLL};
 use send_file_php_tests::stack::Kind;
@@ -29,6 +30,7 @@ const CASES: &[(&str, Body)] = named![
     wget_goes_on_with_an_interrupted_download,
     curl_gets_ranges_of_a_file,
     curl_that_takes_compressed_answers_gets_the_file,
+    curl_decodes_a_precompressed_sibling_and_goes_on_with_the_decoded_file,
     sixteen_connections_of_aria2_fetch_one_file,
 ];
 
@@ -154,6 +156,56 @@ fn curl_that_takes_compressed_answers_gets_the_file(case: &Case) -> anyhow::Resu
         folder.holds_only("file", sample)?;
     }
     Ok(())
+}
+
+fn curl_decodes_a_precompressed_sibling_and_goes_on_with_the_decoded_file(
+    case: &Case,
+) -> anyhow::Result<()> {
+    let (_, tag) = case.url("", "");
+    fs::create_dir(file_path(&tag)?)?;
+    let name = format!("{tag}/lines.txt");
+    let lines = (0..100_000).map(|number| format!("line {number}\n"));
+    fs::write(file_path(&name)?, lines.collect::<String>())?;
+    let sample = Sample::existing(&name)?;
+    let zipped = Command::new("gzip")
+        .args(["--keep", "--no-name"])
+        .arg(&sample.path)
+        .status()?;
+    ensure!(zipped.success(), "gzip: {zipped}");
+    let gzip_bytes = fs::metadata(file_path(&format!("{name}.gz"))?)?.len();
+
+    let folder = Folder::create()?;
+    let (url, _) = case.url("send.php", &format!("precompressed=1&file={name}"));
+    let flags = [
+        "--silent",
+        "--show-error",
+        "--fail",
+        "--compressed",
+        "--output",
+        "file",
+        "--write-out",
+        "%{http_code} %{size_download}",
+    ];
+    let said = folder.run("curl", &[&flags[..], &[&url]].concat())?;
+    ensure!(
+        said == format!("200 {gzip_bytes}"),
+        "curl got {said}, where the sibling has {gzip_bytes} bytes"
+    );
+    folder.holds_only("file", &sample)?;
+
+    // What it has is decoded, and so its length counts in the decoded file.
+    let half = sample.len / 2;
+    let saved = fs::OpenOptions::new()
+        .write(true)
+        .open(folder.path().join("file"))?;
+    saved.set_len(half)?;
+    let go_on = [&flags[..], &["--continue-at", "-", &url]].concat();
+    let said = folder.run("curl", &go_on)?;
+    ensure!(
+        said == format!("206 {}", sample.len - half),
+        "going on, curl got {said}"
+    );
+    folder.holds_only("file", &sample)
 }
 
 /// More connections than there are PHP workers: without a manager they take turns.

@@ -132,7 +132,7 @@ fn have_the_same_headers(case: &Case, get: &Answer, head: &Answer) -> anyhow::Re
     })
 }
 
-/// xorshift64*, seeded with the time; a failure names the request.
+/// xorshift64*, seeded with the time; a failure names the request and what it depends on, so that it can be asked again.
 struct Random(u64);
 
 impl Random {

@@ -2,9 +2,12 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 use send_file_php_tests::case::{Answer, Case};
 use send_file_php_tests::client::Connection;
 use send_file_php_tests::files::{Sample, file_path};
@@ -19,6 +22,7 @@ pub(crate) fn own_cases(kind: Kind) -> &'static [(&'static str, OwnBody)] {
     match kind {
         Kind::ApacheModPhp | Kind::NginxFpmUnix => named![
             nothing_outside_of_the_root_is_sent,
+            no_rename_under_way_leads_out_of_the_root,
             a_mime_types_file_names_types_and_is_read_again_when_it_changes,
             siblings_are_sent_without_being_asked_for_where_configured,
             a_general_rate_delays_nothing_that_it_does_not_slow_down,
@@ -77,6 +81,59 @@ fn nothing_outside_of_the_root_is_sent(kind: Kind) -> anyhow::Result<()> {
 fn is_answered_by_the_script(answer: &Answer) -> anyhow::Result<()> {
     answer.has_status(404)?;
     answer.says("caught SendFile\\Exception: ")
+}
+
+/// While a directory of the root and a link that leads out change places, as fast as they can.
+fn no_rename_under_way_leads_out_of_the_root(kind: Kind) -> anyhow::Result<()> {
+    let folder = format!("swapped-{}", kind.name());
+    let root = file_path(&folder)?;
+    fs::create_dir_all(root.join("directory"))?;
+    fs::create_dir_all(file_path(&format!("{folder}-outside"))?)?;
+    let inside = Sample::create(&format!("{folder}/directory/a.bin"), 1000)?;
+    let inside = inside.bytes(0, 1000)?;
+    Sample::create(&format!("{folder}-outside/a.bin"), 1001)?;
+    symlink(format!("../{folder}-outside"), root.join("link"))?;
+    let options = Options::without_manager().ini(format!("send_file.root={}", root.display()));
+    on_a_new_stack(kind, &options, |stack| {
+        let case = Case::on(stack);
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let swapping = scope.spawn(|| swap(&root, &over));
+            let seen = meets_both_sides(&case, &folder, &inside);
+            over.store(true, Ordering::Relaxed);
+            let swapped = swapping.join().expect("the swapping thread");
+            seen.and(swapped)
+        })
+    })
+}
+
+fn swap(root: &Path, over: &AtomicBool) -> anyhow::Result<()> {
+    let (directory, link) = (root.join("directory"), root.join("link"));
+    let exchange = RenameFlags::RENAME_EXCHANGE;
+    while !over.load(Ordering::Relaxed) {
+        renameat2(AT_FDCWD, &directory, AT_FDCWD, &link, exchange)?;
+    }
+    Ok(())
+}
+
+fn meets_both_sides(case: &Case, folder: &str, inside: &[u8]) -> anyhow::Result<()> {
+    const REQUESTS: usize = 1000;
+    let query = format!("file={folder}/directory/a.bin");
+    let mut sent = 0;
+    for _ in 0..REQUESTS {
+        let answer = case.ask(&case.get("send.php", &query))?;
+        if answer.response.head.status == 200 {
+            answer.has_body(inside)?;
+            sent += 1;
+        } else {
+            is_answered_by_the_script(&answer)?;
+        }
+    }
+    ensure!(
+        (1..REQUESTS).contains(&sent),
+        "it was sent {sent} times of {REQUESTS}: nothing was swapped"
+    );
+    Ok(())
 }
 
 fn a_mime_types_file_names_types_and_is_read_again_when_it_changes(
