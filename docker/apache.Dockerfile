@@ -12,7 +12,7 @@ COPY wire wire
 COPY php-ext php-ext
 COPY manager manager
 COPY php-tests php-tests
-RUN make install DESTDIR=/out && rm -r target
+RUN make build install DESTDIR=/out && rm -r target
 
 FROM docker.io/library/debian:bookworm-slim
 COPY packaging/install-packages.sh /tmp/
