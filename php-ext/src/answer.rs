@@ -46,8 +46,11 @@ pub(crate) fn answer(arguments: Arguments, settings: Settings) -> Result<Afterwa
     let route = Route::of_this_process();
     let mut exchange = Exchange::read(route.is_subrequest())?;
     exchange.forget_a_false_coding(&opened.file);
-    let (file, response) =
+    let (file, mut response) =
         representation::decide(&exchange, opened, place.as_ref(), &arguments.options);
+    if response.status == 304 && route.drops_the_type_of_304() {
+        exchange.keep_type(&mut response, &arguments.options);
+    }
     let answer = Answer {
         is_of_a_type_to_hand_over: exchange.is_of_a_type(&settings.types, &arguments.options),
         removal: place

@@ -62,6 +62,16 @@ impl Exchange {
         })
     }
 
+    /// Has an answer say the type of the content although it has none.
+    pub(crate) fn keep_type(&self, response: &mut Response, options: &Options) {
+        let media_type =
+            self.view(|_, script| options.media_type_in_force(script).map(str::to_owned));
+        if let Some(media_type) = media_type {
+            response.removed.retain(|name| *name != "Content-Type");
+            response.headers.push(("Content-Type", media_type));
+        }
+    }
+
     /// Which precompressed siblings could be the answer.
     pub(crate) fn codings_to_try(&self, options: &Options) -> Vec<Coding> {
         self.view(|request, script| options.codings_to_try(request, script))

@@ -106,6 +106,12 @@ impl Route {
         }
     }
 
+    /// Whether the web server takes the type out of a 304 by itself. It is told then: what an administrator has configured
+    /// for a type (`ExpiresByType`) is for a 304, too (RFC 9110 section 15.4.5).
+    pub(crate) fn drops_the_type_of_304(self) -> bool {
+        self == Route::Apache
+    }
+
     /// Between PHP's headers and the flush: httpd was given PHP's default type, which other interfaces do not send.
     pub(crate) fn drop_content_type(self) {
         if self == Route::Apache {

@@ -26,6 +26,7 @@ pub(super) fn start(layout: &Layout) -> anyhow::Result<Started> {
         LoadModule mpm_prefork_module /usr/lib/apache2/modules/mod_mpm_prefork.so\n\
         LoadModule php_module /usr/lib/apache2/modules/libphp8.2.so\n\
         LoadModule deflate_module /usr/lib/apache2/modules/mod_deflate.so\n\
+        LoadModule expires_module /usr/lib/apache2/modules/mod_expires.so\n\
         LoadModule ratelimit_module /usr/lib/apache2/modules/mod_ratelimit.so\n\
         LoadModule include_module /usr/lib/apache2/modules/mod_include.so\n\
         LoadModule socache_shmcb_module /usr/lib/apache2/modules/mod_socache_shmcb.so\n\
@@ -50,6 +51,11 @@ pub(super) fn start(layout: &Layout) -> anyhow::Result<Started> {
          Alias /deflated {dir}/docroot\n\
          <Location /deflated>\n\
            SetOutputFilter DEFLATE\n\
+         </Location>\n\
+         Alias /expires {dir}/docroot\n\
+         <Location /expires>\n\
+           ExpiresActive On\n\
+           ExpiresByType application/octet-stream \"access plus 1 hour\"\n\
          </Location>\n\
          Alias /limited {dir}/docroot\n\
          <Location /limited>\n\

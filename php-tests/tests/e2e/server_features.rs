@@ -18,6 +18,7 @@ pub(crate) fn cases(kind: Kind) -> &'static [(&'static str, Body)] {
         Kind::ApacheModPhp => named![
             a_file_through_tls_is_streamed_in_process,
             a_file_is_not_compressed_by_mod_deflate,
+            the_lifetime_of_a_type_is_said_with_a_304_too,
             a_file_through_mod_ratelimit_is_streamed_in_process,
             a_file_included_in_a_page_is_streamed_in_process,
             a_file_included_in_a_page_is_whole_whatever_was_asked_of_the_page,
@@ -82,6 +83,26 @@ fn a_file_is_not_compressed_by_mod_deflate(case: &Case) -> anyhow::Result<()> {
     let page = case.ask(&page.with("Accept-Encoding", "gzip"))?;
     // Or this would show nothing.
     page.has_header("Content-Encoding", "gzip")
+}
+
+/// mod_expires goes by the type, which a 304 does not say.
+fn the_lifetime_of_a_type_is_said_with_a_304_too(case: &Case) -> anyhow::Result<()> {
+    let sample = &case.files.medium;
+    let request = case.get("expires/send.php", &format!("file={}", sample.name));
+    let whole = case.ask(&request)?;
+    whole.is_the_file(sample)?;
+    case.was_handed_off(&whole)?;
+    let etag = whole.header("ETag")?;
+    let part = case.ask(&request.clone().with("Range", "bytes=0-99999"))?;
+    part.is_the_range(sample, 0..100_000)?;
+    let unchanged = case.ask(&request.with("If-None-Match", &etag))?;
+    unchanged.has_status(304)?;
+    unchanged.has_no_header("Content-Type")?;
+    for answer in [&whole, &part, &unchanged] {
+        answer.has_header("Cache-Control", "max-age=3600")?;
+        answer.header("Expires")?;
+    }
+    Ok(())
 }
 
 fn a_file_through_mod_ratelimit_is_streamed_in_process(case: &Case) -> anyhow::Result<()> {
