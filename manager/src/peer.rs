@@ -260,10 +260,15 @@ impl Peer {
 
     /// Receives the commit of an accepted offer into its slot.
     pub fn receive_commit(&mut self, slot: &Slot) -> PeerOutcome {
+        let mut has_ended = false;
         let received = loop {
             match slot.receive_commit(self.socket.as_fd()) {
                 // A worker that closed with an answer unread leaves this error in front of its commit.
                 Err(Errno::EINTR | Errno::ECONNRESET) => {}
+                // Linux looks at the queue first and for the end then: a worker that commits and closes in between is
+                // reported as having ended while its commit is queued. Behind the end nothing can be queued any more,
+                // so that the second answer is right.
+                Ok(0) if !has_ended => has_ended = true,
                 received => break received,
             }
         };
