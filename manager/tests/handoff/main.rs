@@ -670,8 +670,17 @@ fn commits_at_the_end_of_the_grace_period_are_answered_or_fail_but_are_never_los
     for (number, (web_server, worker_end, worker)) in (0..).zip(offers) {
         // From 10 ms before the deadline to 10 ms after it, give or take the log's way here.
         let aim = deadline - Duration::from_millis(10) + Duration::from_micros(200 * number);
-        while Instant::now() < aim {
-            std::thread::yield_now();
+        match number {
+            // The first is surely in time and the last surely not, however busy the machine is.
+            0 => {}
+            number if number == OFFERS - 1 => {
+                manager.wait_for_log("ending: cutting running downloads");
+            }
+            _ => {
+                while Instant::now() < aim {
+                    std::thread::yield_now();
+                }
+            }
         }
         if worker.commit(OfferId(1)).is_ok() {
             committed.push(web_server);
