@@ -144,22 +144,24 @@ fn behind_its_burst(manager: &Manager) {
 
 #[test]
 fn a_gigabyte_a_second_is_kept_too() {
-    const BYTES_PER_SEC: u64 = 1_000_000_000;
     let _machine = MACHINE.write();
     let manager = Manager::start(&[]);
     let client = paced_download(&manager, None, 1 << 40);
     let possible = receive(&client, Duration::from_secs(1)).last().unwrap().1;
     drop(client);
-    println!("without a rate: {possible} bytes in a second");
-    if possible < BYTES_PER_SEC * 3 / 2 {
-        eprintln!("this machine is too slow or too busy for 1 GB/s: nothing tested");
-        return;
-    }
-    let client = paced_download(&manager, Some(rate(BYTES_PER_SEC, 0)), 1 << 40);
+    // A busy machine may not have that much to give: then the highest rate that leaves it room.
+    let rates = [1_000_000_000, 300_000_000, 100_000_000, 30_000_000];
+    let kept = rates.into_iter().find(|rate| possible >= rate * 3 / 2);
+    let bytes_per_sec =
+        kept.unwrap_or_else(|| panic!("only {possible} bytes in a second without a rate"));
+    let client = paced_download(&manager, Some(rate(bytes_per_sec, 0)), 1 << 40);
     let (slowest, fastest) = extremes(&receive(&client, MEASURED));
-    println!("1 GB/s: {slowest:.0} to {fastest:.0} bytes/s in windows of {WINDOW:?}");
-    // Not the slowest: this takes both cores of a small machine, whose other tenants can only make it slower.
-    assert_kept(BYTES_PER_SEC, fastest);
+    println!(
+        "{bytes_per_sec} of {possible} possible bytes/s: {slowest:.0} to {fastest:.0} in windows of {WINDOW:?}"
+    );
+    assert_kept(bytes_per_sec, fastest);
+    // This takes both cores of a small machine, whose other tenants can make it slower, but not by half.
+    assert!(slowest > bytes_per_sec as f64 / 2.0, "{slowest} bytes/s");
 }
 
 #[test]
