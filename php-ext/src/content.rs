@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 
 use ext_php_rs::types::Zval;
 use nix::errno::Errno;
@@ -16,7 +16,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::error::{Error, Refusal};
 use crate::ffi_stream::{Backing, Stream};
-use crate::open::OpenFile;
+use crate::open::{OpenFile, is_same_file};
 
 /// A file of the bytes of a string.
 pub(crate) fn of_buffer(data: &[u8]) -> Result<OpenFile, Error> {
@@ -53,7 +53,10 @@ fn open_again(copy: OwnedFd) -> Result<OpenFile, Error> {
         .read(true)
         .custom_flags(flags.bits())
         .open(format!("/proc/self/fd/{}", own.as_raw_fd()))
-        .and_then(|again| is_same(&again, &own).map(|same| same.then_some(again)));
+        .and_then(|again| {
+            let same = is_same_file(&again.metadata()?, &own.metadata()?);
+            Ok(same.then_some(again))
+        });
     match again {
         Ok(Some(again)) => Ok(OpenFile::of(again, true)?),
         // Without /proc (a chroot), or without the right to read that the script's descriptor still has.
@@ -61,11 +64,6 @@ fn open_again(copy: OwnedFd) -> Result<OpenFile, Error> {
         Ok(None) => Err(Refusal::open(io::ErrorKind::Other.into()).into()),
         Err(error) => Err(Refusal::open(error).into()),
     }
-}
-
-fn is_same(one: &File, other: &File) -> io::Result<bool> {
-    let (one, other) = (one.metadata()?, other.metadata()?);
-    Ok((one.dev(), one.ino()) == (other.dev(), other.ino()))
 }
 
 fn is_readable(file: &File) -> bool {
@@ -86,6 +84,9 @@ struct Memory {
     file: File,
     hash: Xxh3,
     bytes: u64,
+    /// The limit on file sizes, which counts here: beyond it the kernel would not only refuse but end the process
+    /// (SIGXFSZ).
+    most_bytes: u64,
 }
 
 impl Memory {
@@ -95,14 +96,14 @@ impl Memory {
             file: memfd_create(c"send_file", flags)?.into(),
             hash: Xxh3::new(),
             bytes: 0,
+            most_bytes: getrlimit(Resource::RLIMIT_FSIZE)?.0,
         })
     }
 
-    /// Beyond the limit on file sizes, which counts here, the kernel would not only refuse but end the process (SIGXFSZ).
     fn write(&mut self, piece: &[u8]) -> io::Result<()> {
         self.hash.update(piece);
         self.bytes += piece.len() as u64;
-        if self.bytes > getrlimit(Resource::RLIMIT_FSIZE)?.0 {
+        if self.bytes > self.most_bytes {
             return Err(Errno::EFBIG.into());
         }
         self.file.write_all(piece)

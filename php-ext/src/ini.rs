@@ -12,11 +12,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use send_file_response::TypeList;
+
 use crate::ffi;
 use crate::limits::{
     DEFAULT_ACCEPT_TIMEOUT_MS, DEFAULT_MIN_SIZE_BYTES, MAX_ACCEPT_TIMEOUT_MS, MAX_SOCKET_PATH_BYTES,
 };
-use crate::type_list::TypeList;
 
 pub(crate) const MANAGER_SOCKET: &CStr = c"send_file.manager_socket";
 pub(crate) const MIN_SIZE: &CStr = c"send_file.min_size";

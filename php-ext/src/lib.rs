@@ -57,4 +57,3 @@ mod request;
 mod route;
 mod sapi;
 mod session;
-mod type_list;

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::ffi::{CStr, CString, OsStr, OsString};
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -318,9 +318,12 @@ fn path_of(file: &File, opened: &Path) -> Result<PathBuf, Refusal> {
 
 fn same_file_again(file: &File, opened: &Path) -> io::Result<PathBuf> {
     let path = std::fs::canonicalize(opened)?;
-    let (now, then) = (std::fs::metadata(&path)?, file.metadata()?);
-    if (now.dev(), now.ino()) != (then.dev(), then.ino()) {
+    if !is_same_file(&std::fs::metadata(&path)?, &file.metadata()?) {
         return Err(Errno::ESTALE.into());
     }
     Ok(path)
+}
+
+pub(crate) fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
 }

@@ -7,12 +7,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use send_file_response::{
     CODING_MARK_BYTES, Coding, Method, Options, Representations, Request, Response, Script,
-    may_be_coded, respond,
+    TypeList, may_be_coded, respond,
 };
 
 use crate::error::Error;
 use crate::ffi_request;
-use crate::type_list::TypeList;
 
 /// The header that is the status behind CGI and FastCGI.
 pub(crate) const CGI_STATUS: &str = "Status";
