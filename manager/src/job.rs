@@ -1,25 +1,22 @@
 //! One download: its descriptors, its slot, and a turn of its work.
 #![forbid(unsafe_code)]
 
+mod ending;
+mod sending;
+
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::sys::sendfile::sendfile;
 use nix::sys::socket::{Shutdown, shutdown};
 use nix::sys::stat::fstat;
-use nix::unistd::{Whence, lseek};
 use send_file_wire::{Pace, Rate};
 
-use crate::limits::{
-    CUT_TIMEOUT, DISCARD_BYTES_PER_TURN, LINGER_MAX_BYTES, LINGER_TIMEOUT, NOTSENT_LOWAT_BYTES,
-    RETRY_INTERVAL, TURN_BYTES,
-};
+use crate::limits::{DISCARD_BYTES_PER_TURN, LINGER_TIMEOUT, NOTSENT_LOWAT_BYTES, TURN_BYTES};
 use crate::outcome::Outcome;
 use crate::progress::Progress;
-use crate::sink::Cut;
-use crate::source::{From, Intent};
+use crate::source::Intent;
 use crate::staging::Staging;
 use crate::stream::{Step, Stream};
 use crate::sys::slot::{Slot, SlotState};
@@ -247,52 +244,6 @@ impl Job {
         Turn::Wait
     }
 
-    /// Ends the download early so that the other side can see it: orderly where the web server understands that, by
-    /// breaking the connection where not.
-    pub fn cut(&mut self, reason: Outcome, now: Instant) -> Turn {
-        match self.stage {
-            Stage::Sending => {}
-            // Nothing is left to cut: the kernel delivers what it was given, unless input is left unread.
-            Stage::Cutting { reason } | Stage::Lingering { reason, .. } => {
-                let _ = self.discard_input();
-                return Turn::Ended(reason);
-            }
-        }
-        let how = match reason {
-            Outcome::FileTruncated => Cut::WithZeros,
-            // The file looks unchanged to a client that comes back for the rest: what it has must be right.
-            Outcome::ReadFailed(_) => Cut::Here,
-            Outcome::CutByShutdown => Cut::AfterRecord,
-            _ => return Turn::Ended(reason),
-        };
-        if !self.stream.cut(how) {
-            return Turn::Ended(reason);
-        }
-        self.stage = Stage::Cutting { reason };
-        self.check_at = now + CUT_TIMEOUT;
-        Turn::Again
-    }
-
-    /// Says in the log how it ended, and closes the connection accordingly.
-    pub fn end(self, outcome: Outcome, now: Instant) {
-        let mut bytes = self.stream.body_sent();
-        if outcome != Outcome::Complete {
-            if self.kind == socket::Kind::Tcp {
-                bytes = bytes.saturating_sub(self.unacknowledged());
-            }
-            socket::reset_on_close(self.connection());
-        }
-        tracing::info!(
-            // As a string: the log quotes and escapes it by its own rules.
-            tag = &*String::from_utf8_lossy(&self.tag),
-            bytes,
-            of = self.stream.body_bytes(),
-            duration_ms = now.duration_since(self.started).as_millis() as u64,
-            outcome = %outcome,
-            "download ended"
-        );
-    }
-
     /// Takes one step. `None`: the connection takes no more for now, or is waited on otherwise.
     fn step(&mut self, slot: &Slot, budget: u64, now: Instant) -> Result<Option<u64>, Outcome> {
         let step = self.stream.next();
@@ -337,107 +288,6 @@ impl Job {
         }
     }
 
-    /// How many bytes from here may leave now. With none the job waits for its rate.
-    fn allowance(&mut self, from: From, now: Instant) -> u64 {
-        let Some(pace) = self.pace_of(from) else {
-            return u64::MAX;
-        };
-        let allowed = pace.allowance(now);
-        if allowed == 0 {
-            self.paced_until = Some(pace.ready_at());
-            let pending = socket::unacknowledged(self.connection());
-            self.progress.pause(self.stream.body_sent(), pending);
-        }
-        allowed
-    }
-
-    /// Frames are not the body, and what completes the record of a download that is cut is soon over.
-    fn pace_of(&mut self, from: From) -> Option<&mut Pace> {
-        match self.stage {
-            Stage::Sending if from != From::Frames => self.pace.as_mut(),
-            _ => None,
-        }
-    }
-
-    fn end_pause(&mut self, now: Instant) {
-        if self.paced_until.is_some() {
-            self.note_progress(now);
-            self.paced_until = None;
-        }
-    }
-
-    fn seek(&mut self, from: From, to: u64) -> nix::Result<()> {
-        match self.staging.as_ref().filter(|_| from == From::File) {
-            Some(staging) => staging.seek(to),
-            None => lseek(self.descriptor(from), to as i64, Whence::SeekSet).map(drop),
-        }
-    }
-
-    fn send(&mut self, from: From, max: u64, now: Instant) -> Result<Option<u64>, Outcome> {
-        let sent = match self.staging.as_ref().filter(|_| from == From::File) {
-            Some(staging) => staging
-                .send(
-                    self.connection(),
-                    &self.descriptors.file,
-                    self.stream.file_offset(),
-                    max,
-                )
-                .map_err(Outcome::ReadFailed)?,
-            None => sendfile(self.connection(), self.descriptor(from), None, max as usize),
-        };
-        match sent {
-            Ok(0) => Err(Outcome::FileTruncated),
-            Ok(bytes) => {
-                self.stream.advance(from, bytes as u64);
-                if let Some(pace) = self.pace_of(from) {
-                    pace.spend(bytes as u64);
-                }
-                Ok(Some(bytes as u64))
-            }
-            Err(Errno::EINTR) => Ok(Some(0)),
-            Err(Errno::EAGAIN) => {
-                self.note_progress(now);
-                // A Unix socket gives no event before most of its buffer is free; while cutting there is no time for that.
-                if self.progress.pending() == 0 || matches!(self.stage, Stage::Cutting { .. }) {
-                    // Nothing is under way whose arrival would make room: the kernel lacks memory for socket buffers
-                    // and will send no event.
-                    self.retry_at = Some(now + RETRY_INTERVAL);
-                }
-                Ok(None)
-            }
-            Err(Errno::ENOMEM | Errno::ENOBUFS) => {
-                self.retry_at = Some(now + RETRY_INTERVAL);
-                Ok(None)
-            }
-            Err(Errno::EPIPE | Errno::ECONNRESET) => Err(self.broken()),
-            Err(Errno::EINVAL | Errno::ENOSYS) if from == From::File && self.staging.is_none() => {
-                let staging =
-                    Staging::at(self.stream.file_offset()).map_err(Outcome::ReadFailed)?;
-                self.staging = Some(staging);
-                Ok(Some(0))
-            }
-            // The same numbers can come from the connection (it timed out) and from the file (its server did).
-            Err(_) if !socket::is_connected(self.connection()) => Err(self.broken()),
-            Err(errno) if from == From::File => Err(Outcome::ReadFailed(errno)),
-            Err(errno) => Err(Outcome::SendFailed(errno)),
-        }
-    }
-
-    fn descriptor(&self, from: From) -> &OwnedFd {
-        let Descriptors {
-            file,
-            literals,
-            frames,
-            ..
-        } = &self.descriptors;
-        let chosen = match from {
-            From::File => Some(file),
-            From::Literals => literals.as_ref(),
-            From::Frames => frames.as_ref(),
-        };
-        chosen.expect("made with the offer")
-    }
-
     /// Reads and forgets what the other side sends: input left unread would turn the close into a reset that destroys
     /// bytes on their way.
     fn discard_input(&mut self) -> Result<(), Outcome> {
@@ -461,46 +311,6 @@ impl Job {
         Ok(())
     }
 
-    /// How a broken connection ends the download. One whose whole body was taken is complete all the same. A client must
-    /// have acknowledged it; a web server that knows the length may close without reading FastCGI's end, or before it
-    /// is sent, and then nothing tells what else it left unread.
-    fn broken(&self) -> Outcome {
-        let body_taken =
-            self.body_left() && (self.stream.is_framed() || self.unacknowledged() == 0);
-        match self.stage {
-            Stage::Sending if body_taken => Outcome::Complete,
-            Stage::Lingering { reason, .. } if body_taken || reason != Outcome::Complete => reason,
-            Stage::Cutting { reason } => reason,
-            Stage::Sending | Stage::Lingering { .. } => Outcome::ClientGone,
-        }
-    }
-
-    fn body_left(&self) -> bool {
-        self.stream.body_sent() == self.stream.body_bytes()
-    }
-
-    fn linger(&mut self, reason: Outcome, inbound_before: u64) -> Turn {
-        if self.input_ended && socket::is_broken(self.connection()) {
-            return Turn::Ended(self.broken());
-        }
-        let over = self.input_ended && self.unacknowledged() == 0;
-        if over || self.inbound_bytes - inbound_before > LINGER_MAX_BYTES {
-            return Turn::Ended(reason);
-        }
-        if self.readable {
-            Turn::Again
-        } else {
-            Turn::Wait
-        }
-    }
-
-    /// What the other side has not acknowledged; our own end, which is one on TCP once it was sent, not counted.
-    fn unacknowledged(&self) -> u64 {
-        let end_was_sent = matches!(self.stage, Stage::Lingering { .. });
-        let own_end = u64::from(self.kind == socket::Kind::Tcp && end_was_sent);
-        socket::unacknowledged(self.connection()).saturating_sub(own_end)
-    }
-
     fn note_progress(&mut self, now: Instant) {
         let pending = socket::unacknowledged(self.connection());
         if self.paced_until.is_some() {
@@ -514,6 +324,7 @@ impl Job {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::RETRY_INTERVAL;
     use send_file_wire::{Framing, Offer, OfferId, Part};
     use std::os::unix::net::UnixStream;
 

@@ -1,0 +1,125 @@
+//! What a step of a job does to the connection: sending, within what its rate allows, and moving positions.
+#![forbid(unsafe_code)]
+
+use std::os::fd::OwnedFd;
+use std::time::Instant;
+
+use nix::errno::Errno;
+use nix::sys::sendfile::sendfile;
+use nix::unistd::{Whence, lseek};
+use send_file_wire::Pace;
+
+use super::{Descriptors, Job, Stage};
+use crate::limits::RETRY_INTERVAL;
+use crate::outcome::Outcome;
+use crate::source::From;
+use crate::staging::Staging;
+use crate::sys::socket;
+
+impl Job {
+    /// How many bytes from here may leave now. With none the job waits for its rate.
+    pub(super) fn allowance(&mut self, from: From, now: Instant) -> u64 {
+        let Some(pace) = self.pace_of(from) else {
+            return u64::MAX;
+        };
+        let allowed = pace.allowance(now);
+        if allowed == 0 {
+            self.paced_until = Some(pace.ready_at());
+            let pending = socket::unacknowledged(self.connection());
+            self.progress.pause(self.stream.body_sent(), pending);
+        }
+        allowed
+    }
+
+    /// Frames are not the body, and what completes the record of a download that is cut is soon over.
+    pub(super) fn pace_of(&mut self, from: From) -> Option<&mut Pace> {
+        match self.stage {
+            Stage::Sending if from != From::Frames => self.pace.as_mut(),
+            _ => None,
+        }
+    }
+
+    pub(super) fn end_pause(&mut self, now: Instant) {
+        if self.paced_until.is_some() {
+            self.note_progress(now);
+            self.paced_until = None;
+        }
+    }
+
+    pub(super) fn seek(&mut self, from: From, to: u64) -> nix::Result<()> {
+        match self.staging.as_ref().filter(|_| from == From::File) {
+            Some(staging) => staging.seek(to),
+            None => lseek(self.descriptor(from), to as i64, Whence::SeekSet).map(drop),
+        }
+    }
+
+    pub(super) fn send(
+        &mut self,
+        from: From,
+        max: u64,
+        now: Instant,
+    ) -> Result<Option<u64>, Outcome> {
+        let sent = match self.staging.as_ref().filter(|_| from == From::File) {
+            Some(staging) => staging
+                .send(
+                    self.connection(),
+                    &self.descriptors.file,
+                    self.stream.file_offset(),
+                    max,
+                )
+                .map_err(Outcome::ReadFailed)?,
+            None => sendfile(self.connection(), self.descriptor(from), None, max as usize),
+        };
+        match sent {
+            Ok(0) => Err(Outcome::FileTruncated),
+            Ok(bytes) => {
+                self.stream.advance(from, bytes as u64);
+                if let Some(pace) = self.pace_of(from) {
+                    pace.spend(bytes as u64);
+                }
+                Ok(Some(bytes as u64))
+            }
+            Err(Errno::EINTR) => Ok(Some(0)),
+            Err(Errno::EAGAIN) => {
+                self.note_progress(now);
+                // A Unix socket gives no event before most of its buffer is free; while cutting there is no time for that.
+                if self.progress.pending() == 0 || matches!(self.stage, Stage::Cutting { .. }) {
+                    // Nothing is under way whose arrival would make room: the kernel lacks memory for socket buffers
+                    // and will send no event.
+                    self.retry_at = Some(now + RETRY_INTERVAL);
+                }
+                Ok(None)
+            }
+            Err(Errno::ENOMEM | Errno::ENOBUFS) => {
+                self.retry_at = Some(now + RETRY_INTERVAL);
+                Ok(None)
+            }
+            Err(Errno::EPIPE | Errno::ECONNRESET) => Err(self.broken()),
+            Err(Errno::EINVAL | Errno::ENOSYS) if from == From::File && self.staging.is_none() => {
+                let staging =
+                    Staging::at(self.stream.file_offset()).map_err(Outcome::ReadFailed)?;
+                self.staging = Some(staging);
+                Ok(Some(0))
+            }
+            // The same numbers can come from the connection (it timed out) and from the file (its server did).
+            Err(_) if !socket::is_connected(self.connection()) => Err(self.broken()),
+            Err(errno) if from == From::File => Err(Outcome::ReadFailed(errno)),
+            Err(errno) => Err(Outcome::SendFailed(errno)),
+        }
+    }
+
+    fn descriptor(&self, from: From) -> &OwnedFd {
+        let Descriptors {
+            file,
+            literals,
+            frames,
+            ..
+        } = &self.descriptors;
+        let chosen = match from {
+            From::File => Some(file),
+            From::Literals => literals.as_ref(),
+            From::Frames => frames.as_ref(),
+        };
+        chosen.expect("made with the offer")
+    }
+}
