@@ -88,8 +88,18 @@ impl Listener {
         self.socket.as_fd()
     }
 
+    /// Forgets the socket, which another process has closed or which nobody owns any more; the path goes.
+    pub fn abandon(self) {
+        self.remove_path();
+        std::mem::forget(self.socket);
+    }
+
     /// Stops listening; the path goes, unless another manager has taken it meanwhile.
     pub fn close(self) {
+        self.remove_path();
+    }
+
+    fn remove_path(&self) {
         if fs::symlink_metadata(&self.path).is_ok_and(|metadata| metadata.ino() == self.inode) {
             let _ = fs::remove_file(&self.path);
         }

@@ -1,12 +1,19 @@
-//! Starts the manager: log, limits, socket, signals, then the loop.
+//! Starts the manager: log, limits, socket, signals; then the guardian, and in the processes it starts the loop.
 #![forbid(unsafe_code)]
 
-use anyhow::Context;
+use std::io;
+
+use anyhow::{Context, bail};
+use nix::sys::resource::{Resource, setrlimit};
 use tracing_subscriber::EnvFilter;
 
 use crate::accept::Listener;
+use crate::crash;
 use crate::event_loop::EventLoop;
+use crate::guardian::{Foundation, Role, guard};
+use crate::recovery::Found;
 use crate::settings::{Arguments, LogFormat, Settings};
+use crate::sys::descriptors::Unclaimed;
 use crate::sys::signals;
 
 /// Runs until told to end by SIGTERM or SIGINT.
@@ -16,8 +23,13 @@ use crate::sys::signals;
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     let settings = Settings::from_arguments(arguments)?;
     start_log(settings.log_format);
-    let signals = signals::termination().context("could not set up signals")?;
+    abort_on_panic();
+    // The memory of a dead worker would be written to a disk before its successor could start.
+    setrlimit(Resource::RLIMIT_CORE, 0, 0).context("could not turn core dumps off")?;
+    let signals = signals::hold().context("could not set up signals")?;
     let listener = Listener::bind(&settings)?;
+    let foundation = Foundation::new(listener, settings.max_jobs)
+        .context("could not set up what workers share")?;
     tracing::info!(
         socket = %settings.socket.display(),
         max_jobs = settings.max_jobs,
@@ -25,11 +37,52 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         allowed_uids = ?settings.allowed_uids,
         "listening"
     );
-    let event_loop =
-        EventLoop::new(settings, listener, signals).context("could not set up the event loop")?;
-    event_loop.run().context("the event loop failed")?;
+    match guard(foundation, &signals) {
+        Role::Worker(foundation, unclaimed) => work(settings, foundation, unclaimed),
+        Role::Ended => Ok(()),
+        Role::GaveUp => bail!("gave up on ending in order: the workers kept dying"),
+    }
+}
+
+/// The life of one worker. It never returns: to return would close what it holds, and close it for its successor, too.
+fn work(settings: Settings, mut foundation: Foundation, mut unclaimed: Unclaimed) -> ! {
+    crash::this_is_worker(foundation.table.head().generation());
+    unclaimed.except(&foundation.table);
+    unclaimed.except(&foundation.doorbell);
+    unclaimed.except(&foundation.guardian);
+    if foundation.is_serving() {
+        unclaimed.except(&foundation.listener);
+    }
+    let found = Found::look(&mut foundation.table, &mut unclaimed);
+    crash::point("recovery.found");
+    if let Err(errno) = unclaimed.close_the_rest() {
+        tracing::error!(%errno, "could not close what a dead worker left open");
+    }
+    crash::point("recovery.swept");
+    let poll = match mio::Poll::new() {
+        Ok(poll) => poll,
+        Err(error) => fail(&error),
+    };
+    let mut event_loop = EventLoop::new(poll, settings, foundation, found);
+    if let Err(error) = event_loop.run() {
+        fail(&error);
+    }
     tracing::info!("ended");
-    Ok(())
+    std::process::exit(0)
+}
+
+/// Ends this worker without dropping anything.
+fn fail(error: &io::Error) -> ! {
+    tracing::error!(%error, "the event loop failed");
+    std::process::exit(1)
+}
+
+/// A panic that unwinds would close the descriptors of all downloads on its way, for the successor, too.
+fn abort_on_panic() {
+    std::panic::set_hook(Box::new(|panic| {
+        tracing::error!("{panic}");
+        std::process::abort();
+    }));
 }
 
 /// To standard error; `RUST_LOG` chooses what, `info` by default.

@@ -5,27 +5,33 @@
 //! list. Deadlines are recomputed from the state of a peer or job after everything that may have changed it.
 #![forbid(unsafe_code)]
 
+mod ending;
+mod offers;
+mod succession;
+
 use std::collections::{HashSet, VecDeque};
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
 
 use mio::event::Event;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll};
-use nix::sys::signalfd::SignalFd;
+use nix::sys::eventfd::EventFd;
 
-use crate::accept::{Accepted, Listener};
+use crate::accept::Listener;
+use crate::crash;
+use crate::guardian::Foundation;
 use crate::job::{Job, Turn};
 use crate::key::Key;
-use crate::limits::{
-    ACCEPT_BATCH, EVENTS_PER_TURN, LOOP_TURN_BYTES, MAX_DESCRIPTORS_PER_JOB, RETRY_INTERVAL,
-};
+use crate::limits::{EVENTS_PER_TURN, LOOP_TURN_BYTES};
 use crate::outcome::Outcome;
-use crate::peer::{Admission, CloseReason, OfferError, Peer, PeerOutcome};
+use crate::peer::Peer;
+use crate::recovery::{Dormant, Found};
 use crate::refusals::Refusals;
 use crate::registry::{Handle, Registry};
 use crate::settings::Settings;
+use crate::sys::head::Ending;
 use crate::sys::table::{JobTable, SlotIndex};
 use crate::timers::TimerTable;
 
@@ -37,16 +43,6 @@ struct Running {
     queued: bool,
 }
 
-/// How far the manager is with ending.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ending {
-    No,
-    /// No new offers; running downloads go on.
-    Draining,
-    /// Running downloads were cut and finish their last record.
-    Cut,
-}
-
 /// Everything that lives while the manager runs.
 pub struct EventLoop {
     poll: Poll,
@@ -55,9 +51,14 @@ pub struct EventLoop {
     listener: Option<Listener>,
     /// Connections may be waiting: no `EAGAIN` since the last event.
     listener_ready: bool,
-    signals: SignalFd,
+    doorbell: EventFd,
+    guardian: OwnedFd,
     peers: Registry<Peer>,
     jobs: Registry<Running>,
+    /// Downloads of a dead worker that wait for their turn to be gone on with.
+    dormant: VecDeque<Dormant>,
+    /// What a dead worker left, until the loop starts.
+    found: Option<Found>,
     ready: VecDeque<Handle>,
     timers: TimerTable<Key>,
     /// The connections offered or being sent on.
@@ -68,49 +69,50 @@ pub struct EventLoop {
 }
 
 impl EventLoop {
-    /// A loop that serves this listener.
-    ///
-    /// # Errors
-    /// Those of epoll and of the memory for the table.
-    pub fn new(settings: Settings, listener: Listener, signals: SignalFd) -> io::Result<EventLoop> {
-        let poll = Poll::new()?;
-        let table = JobTable::create(settings.max_jobs)?;
-        let readable = Interest::READABLE;
-        poll.registry().register(
-            &mut SourceFd(&listener.as_raw_fd()),
-            Key::Listener.token(),
-            readable,
-        )?;
-        poll.registry().register(
-            &mut SourceFd(&signals.as_raw_fd()),
-            Key::Signals.token(),
-            readable,
-        )?;
-        Ok(EventLoop {
+    /// A loop that serves this listener, and goes on with what was found.
+    pub fn new(poll: Poll, settings: Settings, foundation: Foundation, found: Found) -> EventLoop {
+        let is_serving = foundation.is_serving();
+        let Foundation {
+            listener,
+            table,
+            doorbell,
+            guardian,
+        } = foundation;
+        let listener = if is_serving {
+            Some(listener)
+        } else {
+            listener.abandon();
+            None
+        };
+        EventLoop {
             poll,
             settings,
             table,
-            listener: Some(listener),
+            listener,
             listener_ready: true,
-            signals,
+            doorbell,
+            guardian,
             peers: Registry::new(),
             jobs: Registry::new(),
+            dormant: VecDeque::new(),
+            found: Some(found),
             ready: VecDeque::new(),
             timers: TimerTable::new(),
             cookies: HashSet::new(),
             job_descriptors: 0,
             refusals: Refusals::new(),
             ending: Ending::No,
-        })
+        }
     }
 
     /// Serves until it was told to end and has.
     ///
     /// # Errors
-    /// Those of epoll_wait(2).
-    pub fn run(mut self) -> io::Result<()> {
+    /// Those of epoll. The loop must not be dropped then: a successor will want its descriptors.
+    pub fn run(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS_PER_TURN);
         let mut waiting_peers = Vec::new();
+        self.start(Instant::now())?;
         while !self.is_over() {
             self.wait(&mut events)?;
             let now = Instant::now();
@@ -121,6 +123,8 @@ impl EventLoop {
             for peer in waiting_peers.drain(..) {
                 self.serve_peer(peer, now);
             }
+            self.table.head().note_served();
+            self.revive_some(now);
             self.serve_ready_jobs(now);
             while let Some(key) = self.timers.pop_expired(now) {
                 self.expire(key, now);
@@ -133,10 +137,25 @@ impl EventLoop {
         Ok(())
     }
 
+    /// Registers what it listens to, and takes up what a dead worker left.
+    fn start(&mut self, now: Instant) -> io::Result<()> {
+        let readable = Interest::READABLE;
+        if let Some(listener) = &self.listener {
+            register(&self.poll, listener.as_fd(), Key::Listener, readable)?;
+        }
+        register(&self.poll, self.doorbell.as_fd(), Key::Doorbell, readable)?;
+        register(&self.poll, self.guardian.as_fd(), Key::Guardian, readable)?;
+        if let Some(found) = self.found.take() {
+            self.take_up(found, now);
+        }
+        self.follow_ending(now);
+        Ok(())
+    }
+
     fn wait(&mut self, events: &mut Events) -> io::Result<()> {
         let now = Instant::now();
         let accepting = self.listener_ready && self.may_accept();
-        let timeout = if self.ready.is_empty() && !accepting {
+        let timeout = if self.ready.is_empty() && self.dormant.is_empty() && !accepting {
             self.timers.next_timeout(now)
         } else {
             Some(std::time::Duration::ZERO)
@@ -150,7 +169,8 @@ impl EventLoop {
     fn dispatch(&mut self, event: &Event, waiting_peers: &mut Vec<Handle>, now: Instant) {
         match Key::from_token(event.token()) {
             Key::Listener => self.listener_ready = true,
-            Key::Signals => self.take_signals(now),
+            Key::Doorbell => self.answer_doorbell(now),
+            Key::Guardian => self.note_lost_guardian(now),
             Key::Peer(peer) => waiting_peers.push(peer),
             Key::Job(job) => {
                 // Errors and hang-ups are found by reading: nothing is concluded from an event that may be late.
@@ -164,175 +184,18 @@ impl EventLoop {
         }
     }
 
-    fn accept(&mut self, waiting_peers: &mut Vec<Handle>, now: Instant) {
-        for _ in 0..ACCEPT_BATCH {
-            if !self.listener_ready || !self.make_room(now) {
-                return;
-            }
-            let Some(listener) = &self.listener else {
-                return;
-            };
-            match listener.accept() {
-                Accepted::Peer(socket, uid) if !self.settings.allowed_uids.contains(&uid) => {
-                    drop(socket);
-                    self.refusals.log(now, || {
-                        tracing::warn!(uid, "refused a peer: its user is not allowed")
-                    });
-                }
-                Accepted::Peer(socket, uid) => {
-                    let handle = self.peers.insert(Peer::new(socket, uid, now));
-                    let Some(peer) = self.peers.get_mut(handle) else {
-                        return;
-                    };
-                    let deadline = peer.deadline();
-                    match register(
-                        &self.poll,
-                        peer.socket(),
-                        Key::Peer(handle),
-                        Interest::READABLE,
-                    ) {
-                        Ok(()) => waiting_peers.push(handle),
-                        Err(error) => {
-                            return self.close_peer(handle, &CloseReason::Broken(error), now);
-                        }
-                    }
-                    self.timers.set(Key::Peer(handle), Some(deadline));
-                }
-                Accepted::None => self.listener_ready = false,
-                Accepted::Later(error) => {
-                    tracing::warn!(%error, "could not accept a peer; trying again soon");
-                    self.listener_ready = false;
-                    self.timers.set(Key::Listener, Some(now + RETRY_INTERVAL));
-                }
-            }
-        }
-    }
-
-    /// Room for one more worker: with the bound reached, the one that has been idle longest makes it. Where all have
-    /// offers that they are about to commit, connections wait in the listener's queue.
-    fn make_room(&mut self, now: Instant) -> bool {
-        if !self.may_accept() {
-            return false;
-        }
-        if self.peers.len() >= self.settings.max_peers
-            && let Some(idle) = self.longest_idle()
-        {
-            self.close_peer(idle, &CloseReason::Idle, now);
-        }
-        true
-    }
-
-    fn may_accept(&self) -> bool {
-        self.listener.is_some()
-            && (self.peers.len() < self.settings.max_peers || self.longest_idle().is_some())
-    }
-
-    fn longest_idle(&self) -> Option<Handle> {
-        let idle = self.peers.iter().filter(|(_, peer)| peer.slot().is_none());
-        idle.min_by_key(|(_, peer)| peer.deadline())
-            .map(|(handle, _)| handle)
-    }
-
-    fn serve_peer(&mut self, handle: Handle, now: Instant) {
-        let Some(peer) = self.peers.get_mut(handle) else {
-            return;
-        };
-        let outcome = match peer.slot() {
-            Some(slot) => peer.receive_commit(&self.table.slot(slot)),
-            None => self.receive_offer(handle, now),
-        };
-        self.follow(handle, outcome, now);
-    }
-
-    fn receive_offer(&mut self, handle: Handle, now: Instant) -> PeerOutcome {
-        let has_room =
-            self.job_descriptors + MAX_DESCRIPTORS_PER_JOB <= self.settings.job_descriptors;
-        let claimed = if has_room { self.table.claim() } else { None };
-        let refusal = match self.ending {
-            Ending::No if claimed.is_none() => Some(OfferError::Busy),
-            Ending::No => None,
-            Ending::Draining | Ending::Cut => Some(OfferError::Draining),
-        };
-        let index = claimed.unwrap_or_else(|| self.table.reject_slot());
-        let is_active = |cookie: u64| self.cookies.contains(&cookie);
-        let admission = Admission {
-            refusal,
-            is_active: &is_active,
-        };
-        let Some(peer) = self.peers.get_mut(handle) else {
-            return PeerOutcome::Keep;
-        };
-        let slot = self.table.slot(index);
-        let outcome = peer.receive_offer(index, &slot, admission, self.settings.offer_timeout, now);
-        match peer.cookie() {
-            Some(cookie) => {
-                self.cookies.insert(cookie);
-                self.job_descriptors += peer.descriptor_count() - 1;
-                self.timers.set(Key::Peer(handle), Some(peer.deadline()));
-            }
-            None => self.table.release(index),
-        }
-        if matches!(outcome, PeerOutcome::Keep) && peer.slot().is_some() {
-            // The commit may have come before the event for it was asked for: edge-triggered, it would not be seen.
-            return peer.receive_commit(&self.table.slot(index));
-        }
-        outcome
-    }
-
-    fn follow(&mut self, handle: Handle, outcome: PeerOutcome, now: Instant) {
-        match outcome {
-            PeerOutcome::Keep => {}
-            PeerOutcome::Close(reason) => self.close_peer(handle, &reason, now),
-            PeerOutcome::Spawn(slot, job) => {
-                self.forget_peer(handle);
-                self.spawn(slot, job, now);
-            }
-        }
-    }
-
-    fn close_peer(&mut self, handle: Handle, reason: &CloseReason, now: Instant) {
-        let Some(peer) = self.forget_peer(handle) else {
-            return;
-        };
-        if let (Some(slot), Some(cookie)) = (peer.slot(), peer.cookie()) {
-            self.job_descriptors -= peer.descriptor_count() - 1;
-            self.cookies.remove(&cookie);
-            self.table.release(slot);
-        }
-        match reason {
-            CloseReason::Withdrawn => {
-                tracing::debug!(uid = peer.uid, "offer withdrawn by its worker")
-            }
-            reason => self.refusals.log(now, || {
-                tracing::warn!(uid = peer.uid, "closed a peer: {reason}")
-            }),
-        }
-    }
-
-    fn forget_peer(&mut self, handle: Handle) -> Option<Peer> {
-        let peer = self.peers.remove(handle)?;
-        deregister(&self.poll, peer.socket());
-        self.timers.set(Key::Peer(handle), None);
-        Some(peer)
-    }
-
-    fn spawn(&mut self, slot: SlotIndex, mut job: Box<Job>, now: Instant) {
+    /// Starts a download, or goes on with one.
+    fn spawn(&mut self, slot: SlotIndex, mut job: Box<Job>, now: Instant) -> Option<Handle> {
         let taken = job.take_over(&self.table.slot(slot), self.settings.stall_timeout, now);
         let handle = self.jobs.insert(Running {
             job,
             slot,
             queued: false,
         });
-        let Some(running) = self.jobs.get_mut(handle) else {
-            return;
-        };
+        let connection = self.jobs.get_mut(handle)?.job.connection();
         let interest = Interest::READABLE | Interest::WRITABLE;
-        let registered = register(
-            &self.poll,
-            running.job.connection(),
-            Key::Job(handle),
-            interest,
-        );
+        let registered = register(&self.poll, connection, Key::Job(handle), interest);
+        crash::point("commit.registered");
         match taken.and(registered) {
             Ok(()) => self.make_ready(handle),
             Err(error) => {
@@ -340,8 +203,10 @@ impl EventLoop {
                     .raw_os_error()
                     .map_or(nix::Error::EIO, nix::Error::from_raw);
                 self.end_job(handle, Outcome::SendFailed(errno), now);
+                return None;
             }
         }
+        Some(handle)
     }
 
     fn make_ready(&mut self, handle: Handle) {
@@ -402,14 +267,22 @@ impl EventLoop {
         self.timers.set(Key::Job(handle), None);
         self.cookies.remove(&running.job.cookie());
         self.job_descriptors -= running.job.descriptor_count();
-        self.table.release(running.slot);
+        // Said twice rather than never, if this process dies in between.
+        self.table.slot(running.slot).close(outcome);
+        crash::point("end.closing");
         running.job.end(outcome, now);
+        crash::point("end.logged");
+        self.table.release(running.slot);
+        crash::point("end.released");
     }
 
     fn expire(&mut self, key: Key, now: Instant) {
         match key {
             Key::Listener => self.listener_ready = true,
-            Key::Drain => self.advance_ending(now),
+            Key::Drain => {
+                self.table.head().advance_ending();
+                self.follow_ending(now);
+            }
             Key::Peer(handle) => self.expire_peer(handle, now),
             Key::Job(handle) => {
                 if let Some(running) = self.jobs.get_mut(handle) {
@@ -417,7 +290,7 @@ impl EventLoop {
                     self.settle(handle, turn, now);
                 }
             }
-            Key::Signals => {}
+            Key::Doorbell | Key::Guardian => {}
         }
     }
 
@@ -426,61 +299,6 @@ impl EventLoop {
             let slot = peer.slot().map(|slot| self.table.slot(slot));
             let outcome = peer.expire(slot.as_ref());
             self.follow(handle, outcome, now);
-        }
-    }
-
-    fn take_signals(&mut self, now: Instant) {
-        while let Ok(Some(_)) = self.signals.read_signal() {
-            self.advance_ending(now);
-        }
-    }
-
-    /// From serving to draining to cutting, by a signal or by the deadline.
-    fn advance_ending(&mut self, now: Instant) {
-        match self.ending {
-            Ending::No => {
-                self.ending = Ending::Draining;
-                if let Some(listener) = self.listener.take() {
-                    deregister(&self.poll, listener.as_fd());
-                    listener.close();
-                }
-                self.timers
-                    .set(Key::Drain, Some(now + self.settings.drain_timeout));
-                tracing::info!(downloads = self.jobs.len(), "ending: no new downloads");
-            }
-            Ending::Draining => {
-                self.ending = Ending::Cut;
-                self.timers.set(Key::Drain, None);
-                tracing::info!(
-                    downloads = self.jobs.len(),
-                    "ending: cutting running downloads"
-                );
-                // From here on no commit comes: those that are there are honoured, then cut like the others.
-                for handle in self.peers.handles() {
-                    self.expire_peer(handle, now);
-                }
-                for handle in self.jobs.handles() {
-                    self.cut_job(handle, now);
-                }
-            }
-            Ending::Cut => {}
-        }
-    }
-
-    fn cut_job(&mut self, handle: Handle, now: Instant) {
-        if let Some(running) = self.jobs.get_mut(handle) {
-            let turn = running.job.cut(Outcome::CutByShutdown, now);
-            self.settle(handle, turn, now);
-        }
-    }
-
-    /// Accepted offers are waited for as downloads are: their workers may commit at any moment.
-    fn is_over(&self) -> bool {
-        let offered = || self.peers.iter().any(|(_, peer)| peer.slot().is_some());
-        match self.ending {
-            Ending::No => false,
-            Ending::Draining => self.jobs.is_empty() && !offered(),
-            Ending::Cut => self.jobs.is_empty(),
         }
     }
 }

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod ending;
+mod resume;
 mod sending;
 
 use std::io;
@@ -13,7 +14,12 @@ use nix::sys::socket::{Shutdown, shutdown};
 use nix::sys::stat::fstat;
 use send_file_wire::{Pace, Rate};
 
-use crate::limits::{DISCARD_BYTES_PER_TURN, LINGER_TIMEOUT, NOTSENT_LOWAT_BYTES, TURN_BYTES};
+pub use resume::{Contradiction, Place};
+
+use crate::crash;
+use crate::limits::{
+    CUT_TIMEOUT, DISCARD_BYTES_PER_TURN, LINGER_TIMEOUT, NOTSENT_LOWAT_BYTES, TURN_BYTES,
+};
 use crate::outcome::Outcome;
 use crate::progress::Progress;
 use crate::source::Intent;
@@ -44,6 +50,13 @@ pub struct Descriptors {
     pub literals: Option<OwnedFd>,
     /// The FastCGI frames.
     pub frames: Option<OwnedFd>,
+}
+
+impl Descriptors {
+    /// How many they are.
+    pub fn count(&self) -> usize {
+        2 + usize::from(self.literals.is_some()) + usize::from(self.frames.is_some())
+    }
 }
 
 /// One download.
@@ -122,7 +135,7 @@ impl Job {
         }
     }
 
-    /// The commit has come: the connection is the manager's.
+    /// The connection is the manager's: the commit has come, to this process or to one that has died since.
     ///
     /// # Errors
     /// Those of fcntl(2) and setsockopt(2).
@@ -132,12 +145,30 @@ impl Job {
         stall_timeout: Duration,
         now: Instant,
     ) -> io::Result<()> {
-        slot.set_state(SlotState::Active);
+        let is_new = slot.state() == Some(SlotState::Offered);
+        if is_new {
+            // Nothing of the body has left, and headers have.
+            slot.set_base(socket::bytes_given(self.connection()));
+            crash::point("commit.based");
+            slot.set_state(SlotState::Active);
+            crash::point("commit.active");
+        }
         self.started = now;
         self.progress = Progress::new(now);
-        self.check_at = now + stall_timeout / 2;
-        let body_bytes = self.stream.body_bytes();
-        self.pace = self.rate.map(|rate| Pace::new(rate, body_bytes, now));
+        self.check_at = match self.stage {
+            Stage::Cutting { .. } => now + CUT_TIMEOUT,
+            _ => now + stall_timeout / 2,
+        };
+        // What was saved up or left of the burst died with the other process: less is never too fast.
+        let no_burst = |rate| Rate {
+            burst_bytes: 0,
+            ..rate
+        };
+        let rate = self
+            .rate
+            .map(|rate| if is_new { rate } else { no_burst(rate) });
+        let left_bytes = self.stream.body_bytes() - self.stream.body_sent();
+        self.pace = rate.map(|rate| Pace::new(rate, left_bytes, now));
         if self.pace.is_some() && self.kind == socket::Kind::Tcp {
             socket::send_small_pieces_at_once(self.connection());
         }
@@ -161,13 +192,7 @@ impl Job {
 
     /// How many descriptors it holds.
     pub fn descriptor_count(&self) -> usize {
-        let Descriptors {
-            literals, frames, ..
-        } = &self.descriptors;
-        2 + [literals.is_some(), frames.is_some(), self.staging.is_some()]
-            .into_iter()
-            .filter(|held| *held)
-            .count()
+        self.descriptors.count() + usize::from(self.staging.is_some())
     }
 
     /// An event came for the connection.
@@ -200,7 +225,7 @@ impl Job {
                         Turn::Wait
                     };
                 }
-                Err(outcome) => match self.cut(outcome, now) {
+                Err(outcome) => match self.cut(slot, outcome, now) {
                     Turn::Again => {}
                     over => return over,
                 },
@@ -250,10 +275,12 @@ impl Job {
         if self.stored_intent != Some(self.stream.intent()) {
             slot.set_intent(self.stream.intent());
             self.stored_intent = Some(self.stream.intent());
+            crash::point("step.intent_stored");
         }
         match step {
             Step::Seek { from, to } => {
                 self.seek(from, to).map_err(Outcome::ReadFailed)?;
+                crash::point("step.sought");
                 self.stream.sought(from, to);
                 Ok(Some(0))
             }
@@ -266,13 +293,15 @@ impl Job {
                 }
                 match self.allowance(from, now) {
                     0 => Ok(None),
-                    allowed => self.send(from, max.min(budget).min(allowed), now),
+                    allowed => self.send(slot, from, max.min(budget).min(allowed), now),
                 }
             }
             Step::Done => {
                 // It can fail only because the connection is gone, which lingering finds out.
                 let _ = shutdown(self.descriptors.connection.as_raw_fd(), Shutdown::Write);
+                crash::point("end.shut_down");
                 slot.set_state(SlotState::Lingering);
+                crash::point("end.lingering");
                 let reason = match self.stage {
                     Stage::Cutting { reason } if !self.body_left() => reason,
                     _ => Outcome::Complete,

@@ -10,8 +10,10 @@ use crate::registry::Handle;
 pub enum Key {
     /// A worker connects.
     Listener,
-    /// A signal has come.
-    Signals,
+    /// The guardian has something to say.
+    Doorbell,
+    /// The guardian is gone.
+    Guardian,
     /// The grace period of running downloads is over.
     Drain,
     /// A worker has sent something.
@@ -27,10 +29,11 @@ impl Key {
     pub fn token(self) -> Token {
         let (kind, rest) = match self {
             Key::Listener => (0, 0),
-            Key::Signals => (1, 0),
-            Key::Drain => (2, 0),
-            Key::Peer(handle) => (3, handle.to_bits()),
-            Key::Job(handle) => (4, handle.to_bits()),
+            Key::Doorbell => (1, 0),
+            Key::Guardian => (2, 0),
+            Key::Drain => (3, 0),
+            Key::Peer(handle) => (4, handle.to_bits()),
+            Key::Job(handle) => (5, handle.to_bits()),
         };
         Token(rest << Key::KIND_BITS | kind)
     }
@@ -40,9 +43,10 @@ impl Key {
         let handle = Handle::from_bits(bits >> Key::KIND_BITS);
         match bits & ((1 << Key::KIND_BITS) - 1) {
             0 => Key::Listener,
-            1 => Key::Signals,
-            2 => Key::Drain,
-            3 => Key::Peer(handle),
+            1 => Key::Doorbell,
+            2 => Key::Guardian,
+            3 => Key::Drain,
+            4 => Key::Peer(handle),
             _ => Key::Job(handle),
         }
     }

@@ -1,10 +1,11 @@
 //! The manager: takes client connections and open files from web workers and sends the files.
 //!
-//! One process, one loop. An offer travels down this list; each module uses only those above it:
+//! A guardian that only waits, and a worker with one loop that a successor replaces when it dies. An offer travels down this list; each module uses only those above it:
 //!
 //! | module | noun |
 //! |---|---|
 //! | [`limits`] | every bound, with its reason |
+//! | [`crash`] | where tests make a worker die |
 //! | [`sys`] | system calls and shared memory: the only unsafe code |
 //! | [`source`], [`sink`] | where the bytes of a body come from; what surrounds them on the connection |
 //! | [`stream`] | both together: what to do next, without I/O |
@@ -13,7 +14,9 @@
 //! | [`timers`], [`registry`], [`key`], [`refusals`] | deadlines; handles; what an event is about; the bounded log of refusals |
 //! | [`settings`] | the command line, resolved |
 //! | [`job`] | one download: descriptors, slot, a turn of its work |
-//! | [`peer`], [`accept`] | one worker, from offer to commit; the listening socket |
+//! | [`recovery`] | what a dead worker left |
+//! | [`peer`], [`accept`] | one PHP worker, from offer to commit; the listening socket |
+//! | [`guardian`] | starts workers, and outlives them |
 //! | [`event_loop`] | the only module that waits |
 //! | [`daemon`] | starts it all |
 //!
@@ -21,14 +24,17 @@
 #![deny(unsafe_code)]
 
 pub mod accept;
+pub mod crash;
 pub mod daemon;
 pub mod event_loop;
+pub mod guardian;
 pub mod job;
 pub mod key;
 pub mod limits;
 pub mod outcome;
 pub mod peer;
 pub mod progress;
+pub mod recovery;
 pub mod refusals;
 pub mod registry;
 pub mod settings;

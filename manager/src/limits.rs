@@ -65,3 +65,23 @@ pub const LISTEN_BACKLOG: i32 = 1024;
 
 /// Events taken from the kernel in one turn.
 pub const EVENTS_PER_TURN: usize = 1024;
+
+/// Downloads of a dead worker that its successor takes up before it looks at offers again: about a millisecond, where a
+/// worker waits 100.
+pub const REVIVED_PER_TURN: usize = 64;
+
+/// A worker that lived so long owes its death to nothing at its start.
+pub const STEADY_LIFE: Duration = Duration::from_secs(1);
+
+/// The pause before a successor is started when workers die young: this at the second death in a row, twice as much at
+/// each that follows. At the first there is none.
+pub const FIRST_RESTART_PAUSE: Duration = Duration::from_millis(1);
+
+/// The longest pause where workers die after they have begun to serve. Less than a PHP worker waits for an answer.
+pub const MAX_RESTART_PAUSE: Duration = Duration::from_millis(50);
+
+/// The longest pause where workers die before they serve: nobody would be served sooner.
+pub const MAX_START_PAUSE: Duration = Duration::from_secs(1);
+
+/// Deaths in a row after which a manager that is ending gives up its downloads.
+pub const MAX_DEATHS_AT_THE_END: u32 = 10;

@@ -17,6 +17,7 @@ use send_file_wire::{
     Answer, DecodeError, Framing, Offer, OfferId, Part, Reason, ReceiveError, channel,
 };
 
+use crate::crash;
 use crate::job::{self, Job};
 use crate::limits::PEER_IDLE_TIMEOUT;
 use crate::sink;
@@ -216,6 +217,19 @@ impl Peer {
         if bytes == 0 {
             return PeerOutcome::Close(CloseReason::Withdrawn);
         }
+        self.answer_offer(index, slot, descriptors, admission, offer_timeout, now)
+    }
+
+    /// Answers the offer whose packet is in `slot`, received by this process or by one that has died since.
+    pub fn answer_offer(
+        &mut self,
+        index: SlotIndex,
+        slot: &Slot,
+        descriptors: Result<send_file_wire::Descriptors, ReceiveError>,
+        admission: Admission,
+        offer_timeout: Duration,
+        now: Instant,
+    ) -> PeerOutcome {
         let packet = slot.packet();
         let offer = descriptors
             .map_err(OfferError::from)
@@ -236,13 +250,16 @@ impl Peer {
             });
         let answer = match &offer {
             Ok((id, _)) => {
+                crash::point("offer.prepared");
                 slot.set_state(SlotState::Offered);
+                crash::point("offer.offered");
                 Answer::Accept(*id)
             }
             Err(error) => Answer::Reject(Offer::claimed_id(&packet), error.into()),
         };
         // A worker that did not wait for the answer has closed, and never sees an accept: it cannot have committed.
         let answered = channel::send(self.socket.as_fd(), &answer.encode(), &[]);
+        crash::point("offer.answered");
         match (offer, answered) {
             (Err(error), _) => PeerOutcome::Close(CloseReason::Rejected(error)),
             (Ok(_), Err(_)) => PeerOutcome::Close(CloseReason::Withdrawn),
@@ -255,6 +272,32 @@ impl Peer {
                 };
                 PeerOutcome::Keep
             }
+        }
+    }
+
+    /// The worker of an offer that another process accepted before it died. It may not have been told, so it is now; one
+    /// that was told finds a second answer that it never reads.
+    pub fn resume(
+        socket: OwnedFd,
+        index: SlotIndex,
+        slot: &Slot,
+        job: Box<Job>,
+        offer_timeout: Duration,
+        now: Instant,
+    ) -> Peer {
+        let uid = socket::peer_uid(socket.as_fd()).unwrap_or(u32::MAX);
+        let id = Offer::claimed_id(&slot.packet());
+        // It fails for a worker that has closed, and even then its commit may be there to be read.
+        let _ = channel::send(socket.as_fd(), &Answer::Accept(id).encode(), &[]);
+        Peer {
+            socket,
+            uid,
+            stage: Stage::Offered {
+                slot: index,
+                id,
+                job,
+            },
+            deadline: now + offer_timeout,
         }
     }
 
@@ -272,6 +315,7 @@ impl Peer {
                 received => break received,
             }
         };
+        crash::point("commit.received");
         match received {
             Err(Errno::EAGAIN) => return PeerOutcome::Keep,
             Err(errno) => return PeerOutcome::Close(CloseReason::Broken(errno.into())),
@@ -294,6 +338,7 @@ impl Peer {
         if let Err(errno) = shutdown(self.socket.as_raw_fd(), Shutdown::Read) {
             tracing::warn!(%errno, "could not shut down the connection of an expired offer");
         }
+        crash::point("offer.given_up");
         match self.receive_commit(slot) {
             PeerOutcome::Close(CloseReason::Withdrawn) | PeerOutcome::Keep => {
                 PeerOutcome::Close(CloseReason::OfferExpired)
@@ -345,6 +390,7 @@ fn prepare(
     }
 
     let (stream, materials) = Stream::new(offer);
+    slot.set_intent(stream.intent());
     let make = |name, bytes: &[u8], len| match bytes {
         [] => Ok(None),
         bytes => memfd::with_bytes(name, bytes, len)
@@ -364,6 +410,7 @@ fn prepare(
         inode: stat.st_ino,
     });
     slot.set_numbers(Numbers {
+        staging: -1,
         peer: peer.as_raw_fd(),
         connection: descriptors.connection.as_raw_fd(),
         file: descriptors.file.as_raw_fd(),

@@ -130,6 +130,35 @@ impl Records {
         (records, template)
     }
 
+    /// The records at the place that the positions of body and template tell, with the frames, or `None` where the two
+    /// contradict each other. `cut` is how the response was about to end early.
+    pub fn resume(
+        fastcgi: FastCgi,
+        body_bytes: u64,
+        body_sent: u64,
+        at: u64,
+        cut: Option<Cut>,
+    ) -> Option<(Records, Vec<u8>)> {
+        let (mut records, template) = Records::new(fastcgi, body_bytes);
+        records.at = at;
+        let missing = body_bytes.checked_sub(body_sent)?;
+        if (END..=END + records.end_bytes).contains(&at) {
+            // The end is on its way: no record is open, whatever was filled before.
+            records.filled = missing;
+            records.cut = cut;
+            return (missing == 0 || cut.is_some()).then_some((records, template));
+        }
+        if at >= ZEROS {
+            records.filled = at - ZEROS;
+            records.cut = cut;
+            let room = records.record(body_sent.min(body_bytes - 1)).content.end - body_sent;
+            let filling = cut == Some(Cut::WithZeros) && missing > 0 && records.filled <= room;
+            return filling.then_some((records, template));
+        }
+        let can_cut = cut.is_none_or(|how| records.cut(how, body_sent));
+        (can_cut && records.agrees_with(body_sent)).then_some((records, template))
+    }
+
     /// What to do next, when so much of the body has left.
     pub fn next(&self, body_sent: u64) -> FrameStep {
         let done = body_sent + self.filled;
@@ -213,6 +242,23 @@ impl Records {
     /// Whether the header of a record has been sent. At the very start of the zeros it has: only then are they sought.
     fn has_header(&self, record: &Record, done: u64) -> bool {
         done > record.content.start || self.at == record.header.end || self.at == ZEROS
+    }
+
+    /// Whether the template can stand where it does, among the record headers, when so much of the body has left.
+    fn agrees_with(&self, body_sent: u64) -> bool {
+        let behind_last_header = |byte: u64| self.at == self.record(byte).header.end;
+        if body_sent == self.body_bytes {
+            return behind_last_header(body_sent - 1);
+        }
+        let record = self.record(body_sent);
+        if body_sent > record.content.start {
+            return behind_last_header(body_sent);
+        }
+        let before_its_header = match body_sent {
+            0 => self.at == 0,
+            sent => behind_last_header(sent - 1),
+        };
+        before_its_header || (record.header.start..=record.header.end).contains(&self.at)
     }
 
     fn is_inside(&self, frame: &Range<u64>) -> bool {
@@ -350,10 +396,28 @@ mod tests {
             let mut turn = 0;
             while connection.step(sizes[turn % sizes.len()]) {
                 turn += 1;
-                let (mut successor, _) = Records::new(fastcgi(ServerKind::Other, false), body_bytes);
-                successor.at = connection.records.at;
-                prop_assert_eq!(successor.next(connection.body_sent), connection.records.next(connection.body_sent));
+                let (at, sent) = (connection.records.at, connection.body_sent);
+                let successor = Records::resume(fastcgi(ServerKind::Other, false), body_bytes, sent, at, None);
+                prop_assert_eq!(successor.unwrap().0, connection.records.clone());
             }
+        }
+
+        #[test]
+        fn positions_that_contradict_each_other_are_never_gone_on_from(
+            body_bytes in any_body_bytes(),
+            body_sent in any_body_bytes(),
+            at in prop_oneof![0..70u64, ZEROS - 2..ZEROS + 2, ZEROS..TEMPLATE_BYTES + 9, any::<u64>()],
+            cut in prop_oneof![Just(None), Just(Some(Cut::AfterRecord)), Just(Some(Cut::WithZeros)), Just(Some(Cut::Here))],
+        ) {
+            let framing = fastcgi(ServerKind::Nginx, false);
+            let Some((records, _)) = Records::resume(framing, body_bytes, body_sent, at, cut) else {
+                return Ok(());
+            };
+            prop_assert!(body_sent + records.filled <= body_bytes);
+            prop_assert!(at <= LAST_HEADER + HEADER_BYTES || cut.is_some() || body_sent == body_bytes);
+            // In the middle of a record its own header is the last that left.
+            let middle = body_sent % RECORD_BYTES != 0 && body_sent < body_bytes - 1 && at < END;
+            prop_assert!(!middle || at == records.record(body_sent).header.end);
         }
 
         #[test]
@@ -362,6 +426,7 @@ mod tests {
             sizes in prop::collection::vec(1..30_000u64, 1..30),
             steps in 0..12usize,
             zeros in any::<bool>(),
+            kill in any::<bool>(),
         ) {
             let mut connection = Connection::new(fastcgi(ServerKind::Nginx, false), body_bytes);
             for turn in 0..steps {
@@ -377,6 +442,11 @@ mod tests {
             let mut turn = steps;
             while connection.step(sizes[turn % sizes.len()]) {
                 turn += 1;
+                if kill {
+                    let (at, sent) = (connection.records.at, connection.body_sent);
+                    let resumed = Records::resume(fastcgi(ServerKind::Nginx, false), body_bytes, sent, at, Some(how));
+                    connection.records = resumed.expect("the positions agree").0;
+                }
             }
             let (body, ended) = connection.read();
             prop_assert!(ended);

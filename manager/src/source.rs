@@ -120,6 +120,14 @@ impl Source {
             .sum();
         source.enter(index);
         let segment = source.segments[index];
+        let literals_before: u64 = source.segments[..index]
+            .iter()
+            .filter(|segment| segment.from == From::Literals)
+            .map(|segment| segment.len)
+            .sum();
+        if segment.from == From::File && literals_at != literals_before {
+            return None;
+        }
         let sent = match (intent, segment.from) {
             (Intent::Seek(_), From::File) => 0,
             (Intent::Seek(_), _) => return None,

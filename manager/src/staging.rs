@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::sys::sendfile::sendfile;
@@ -22,6 +22,22 @@ pub struct Staging {
     memfd: File,
 }
 
+impl AsRawFd for Staging {
+    fn as_raw_fd(&self) -> RawFd {
+        self.memfd.as_raw_fd()
+    }
+}
+
+impl From<OwnedFd> for Staging {
+    /// The one of a process that has died. It may have died between reading a piece and sending it: a piece is read
+    /// again each time.
+    fn from(memfd: OwnedFd) -> Staging {
+        Staging {
+            memfd: memfd.into(),
+        }
+    }
+}
+
 impl Staging {
     /// One that goes on at this offset.
     ///
@@ -34,6 +50,14 @@ impl Staging {
         };
         staging.seek(offset)?;
         Ok(staging)
+    }
+
+    /// The offset it stands at.
+    ///
+    /// # Errors
+    /// Those of lseek(2).
+    pub fn position(&self) -> nix::Result<u64> {
+        lseek(&self.memfd, 0, Whence::SeekCur).map(i64::cast_unsigned)
     }
 
     /// Moves to another offset.

@@ -38,6 +38,17 @@ pub struct Stream {
     can_end_early: bool,
 }
 
+/// Where the kernel says the descriptors of a stream stand; 0 for one it does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Positions {
+    /// The file, or what its pieces are staged in.
+    pub file: u64,
+    /// The literal bytes.
+    pub literals: u64,
+    /// The FastCGI frames.
+    pub frames: u64,
+}
+
 /// What must be put into memfds before a stream can start.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Materials {
@@ -71,6 +82,36 @@ impl Stream {
             },
             Materials { literals, frames },
         )
+    }
+
+    /// The response that an offer describes at the place that intent and positions tell, or `None` where they contradict
+    /// each other. `cut` is how it was about to end early.
+    pub fn resume(
+        offer: &Offer,
+        intent: Intent,
+        positions: Positions,
+        cut: Option<Cut>,
+    ) -> Option<Stream> {
+        let Positions {
+            file,
+            literals,
+            frames,
+        } = positions;
+        let source = Source::resume(&offer.parts, intent, file, literals)?;
+        let (body_bytes, sent) = (source.body_bytes(), source.sent());
+        let (records, can_end_early) = match offer.framing {
+            Framing::Raw if cut.is_some() => return None,
+            Framing::Raw => (None, false),
+            Framing::FastCgi(fastcgi) => {
+                let (records, _) = Records::resume(fastcgi, body_bytes, sent, frames, cut)?;
+                (Some(records), ends_early_in_order(fastcgi))
+            }
+        };
+        Some(Stream {
+            source,
+            records,
+            can_end_early,
+        })
     }
 
     /// What to do next.

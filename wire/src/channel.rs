@@ -177,6 +177,21 @@ impl Landing {
         usize::try_from(received).map_err(|_| io::Error::last_os_error())
     }
 
+    /// The numbers of the descriptors received last, whoever owns them. None before the first receive into zeroed memory.
+    ///
+    /// # Safety
+    /// `landing` is valid, and all of it was written: zeroed, if nothing else.
+    pub unsafe fn descriptor_numbers(landing: *const Landing) -> Vec<RawFd> {
+        // SAFETY: the caller vouches for `landing`, whose fields are plain data.
+        let (used, control) = unsafe {
+            (
+                (&raw const (*landing).message.msg_controllen).read(),
+                (*landing).control,
+            )
+        };
+        descriptor_numbers(&control, used).collect()
+    }
+
     /// Takes ownership of the descriptors received last, and closes them all if they are not those of an offer.
     ///
     /// # Errors

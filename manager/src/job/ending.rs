@@ -4,15 +4,17 @@
 use std::time::Instant;
 
 use super::{Job, Stage, Turn};
+use crate::crash;
 use crate::limits::{CUT_TIMEOUT, LINGER_MAX_BYTES};
 use crate::outcome::Outcome;
 use crate::sink::Cut;
+use crate::sys::slot::Slot;
 use crate::sys::socket;
 
 impl Job {
     /// Ends the download early so that the other side can see it: orderly where the web server understands that, by
     /// breaking the connection where not.
-    pub fn cut(&mut self, reason: Outcome, now: Instant) -> Turn {
+    pub fn cut(&mut self, slot: &Slot, reason: Outcome, now: Instant) -> Turn {
         match self.stage {
             Stage::Sending => {}
             // Nothing is left to cut: the kernel delivers what it was given, unless input is left unread.
@@ -21,23 +23,21 @@ impl Job {
                 return Turn::Ended(reason);
             }
         }
-        let how = match reason {
-            Outcome::FileTruncated => Cut::WithZeros,
-            // The file looks unchanged to a client that comes back for the rest: what it has must be right.
-            Outcome::ReadFailed(_) => Cut::Here,
-            Outcome::CutByShutdown => Cut::AfterRecord,
-            _ => return Turn::Ended(reason),
+        let Some(how) = cut_for(reason) else {
+            return Turn::Ended(reason);
         };
         if !self.stream.cut(how) {
             return Turn::Ended(reason);
         }
+        slot.set_cut(reason);
+        crash::point("cut.stored");
         self.stage = Stage::Cutting { reason };
         self.check_at = now + CUT_TIMEOUT;
         Turn::Again
     }
 
-    /// Says in the log how it ended, and closes the connection accordingly.
-    pub fn end(self, outcome: Outcome, now: Instant) {
+    /// Says in the log how it ended. The close that follows breaks the connection where not everything arrived.
+    pub fn end(&self, outcome: Outcome, now: Instant) {
         let mut bytes = self.stream.body_sent();
         if outcome != Outcome::Complete {
             if self.kind == socket::Kind::Tcp {
@@ -94,5 +94,16 @@ impl Job {
         let end_was_sent = matches!(self.stage, Stage::Lingering { .. });
         let own_end = u64::from(self.kind == socket::Kind::Tcp && end_was_sent);
         socket::unacknowledged(self.connection()).saturating_sub(own_end)
+    }
+}
+
+/// How a response that ends for this reason can be ended in order.
+pub(super) fn cut_for(reason: Outcome) -> Option<Cut> {
+    match reason {
+        Outcome::FileTruncated => Some(Cut::WithZeros),
+        // The file looks unchanged to a client that comes back for the rest: what it has must be right.
+        Outcome::ReadFailed(_) => Some(Cut::Here),
+        Outcome::CutByShutdown => Some(Cut::AfterRecord),
+        _ => None,
     }
 }

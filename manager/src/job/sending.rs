@@ -1,7 +1,7 @@
 //! What a step of a job does to the connection: sending, within what its rate allows, and moving positions.
 #![forbid(unsafe_code)]
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Instant;
 
 use nix::errno::Errno;
@@ -10,10 +10,12 @@ use nix::unistd::{Whence, lseek};
 use send_file_wire::Pace;
 
 use super::{Descriptors, Job, Stage};
+use crate::crash;
 use crate::limits::RETRY_INTERVAL;
 use crate::outcome::Outcome;
 use crate::source::From;
 use crate::staging::Staging;
+use crate::sys::slot::Slot;
 use crate::sys::socket;
 
 impl Job {
@@ -55,6 +57,7 @@ impl Job {
 
     pub(super) fn send(
         &mut self,
+        slot: &Slot,
         from: From,
         max: u64,
         now: Instant,
@@ -73,6 +76,7 @@ impl Job {
         match sent {
             Ok(0) => Err(Outcome::FileTruncated),
             Ok(bytes) => {
+                crash::point("step.sent");
                 self.stream.advance(from, bytes as u64);
                 if let Some(pace) = self.pace_of(from) {
                     pace.spend(bytes as u64);
@@ -98,6 +102,9 @@ impl Job {
             Err(Errno::EINVAL | Errno::ENOSYS) if from == From::File && self.staging.is_none() => {
                 let staging =
                     Staging::at(self.stream.file_offset()).map_err(Outcome::ReadFailed)?;
+                crash::point("staging.made");
+                slot.set_staging(staging.as_raw_fd());
+                crash::point("staging.stored");
                 self.staging = Some(staging);
                 Ok(Some(0))
             }

@@ -8,6 +8,8 @@ use std::os::unix::fs::FileExt;
 
 use nix::fcntl::{FallocateFlags, FcntlArg, SealFlag, fallocate, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::stat::fstat;
+use nix::sys::uio::pread;
 
 /// An empty one. `name` is seen in /proc only.
 ///
@@ -27,6 +29,15 @@ pub fn with_bytes(name: &str, bytes: &[u8], len: u64) -> io::Result<OwnedFd> {
     file.set_len(len)?;
     file.write_all_at(bytes, 0)?;
     Ok(file.into())
+}
+
+/// Whether a file begins with these bytes and has this size.
+pub fn holds(file: &impl AsFd, bytes: &[u8], len: u64) -> bool {
+    let size = fstat(file).map_or(0, |stat| stat.st_size);
+    let mut found = vec![0; bytes.len()];
+    u64::try_from(size) == Ok(len)
+        && pread(file, &mut found, 0) == Ok(bytes.len())
+        && found == bytes
 }
 
 /// Fixes the size for ever, so that a mapping of it can never fault.

@@ -1,23 +1,20 @@
-//! Signals as a descriptor that the loop can wait for.
+//! The signals that the guardian waits for.
 #![forbid(unsafe_code)]
 
 use std::io;
 
 use nix::sys::signal::{SigSet, Signal};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-/// Blocks SIGTERM and SIGINT in this thread and returns the descriptor they arrive on. Called before any other thread
-/// exists.
+use super::process::report_dead_children;
+
+/// Blocks SIGTERM, SIGINT and SIGCHLD in this thread, and so in every process that it starts: they stay pending until they
+/// are waited for. Called before any other thread exists.
 ///
 /// # Errors
-/// Those of sigprocmask(2) and signalfd(2).
-pub fn termination() -> io::Result<SignalFd> {
-    let mut signals = SigSet::empty();
-    signals.add(Signal::SIGTERM);
-    signals.add(Signal::SIGINT);
+/// Those of sigprocmask(2).
+pub fn hold() -> io::Result<SigSet> {
+    report_dead_children();
+    let signals = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT, Signal::SIGCHLD]);
     signals.thread_block()?;
-    Ok(SignalFd::with_flags(
-        &signals,
-        SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC,
-    )?)
+    Ok(signals)
 }

@@ -17,8 +17,10 @@ use nix::libc;
 use send_file_wire::channel::PacketMemory;
 use send_file_wire::limits::{HEAD_BYTES, MAX_PACKET_BYTES};
 use send_file_wire::message::HEADER_BYTES;
-use send_file_wire::{Commit, Descriptors, Landing, ReceiveError};
+use send_file_wire::{Commit, Descriptors, Landing, Offer, ReceiveError};
 
+use crate::crash;
+use crate::outcome::Outcome;
 use crate::source::Intent;
 
 /// What a slot holds.
@@ -35,6 +37,8 @@ pub enum SlotState {
     Active = 3,
     /// A download whose bytes have all been given to the kernel.
     Lingering = 4,
+    /// A download that is over, as its outcome says; the close is what is left to do.
+    Closing = 5,
 }
 
 /// The descriptors of a slot, by their numbers in the shared descriptor table.
@@ -50,6 +54,19 @@ pub struct Numbers {
     pub literals: RawFd,
     /// The FastCGI frames, or -1.
     pub frames: RawFd,
+    /// What pieces of the file are staged in, or -1.
+    pub staging: RawFd,
+}
+
+impl Numbers {
+    const NONE: Numbers = Numbers {
+        peer: -1,
+        connection: -1,
+        file: -1,
+        literals: -1,
+        frames: -1,
+        staging: -1,
+    };
 }
 
 /// By what a successor knows that a number still means the same file or socket.
@@ -63,6 +80,8 @@ pub struct Identity {
     pub inode: u64,
 }
 
+const NO_BASE: u64 = u64::MAX;
+
 /// The layout in shared memory.
 #[repr(C, align(64))]
 pub(super) struct SlotMemory {
@@ -74,7 +93,14 @@ pub(super) struct SlotMemory {
     file: AtomicI32,
     literals: AtomicI32,
     frames: AtomicI32,
+    staging: AtomicI32,
     packet_bytes: AtomicU32,
+    /// An `Outcome` as bits, for which the response is ended early but in order; 0 while it is not.
+    cut: AtomicU32,
+    /// An `Outcome` as bits; 0 while the download is not over.
+    outcome: AtomicU32,
+    /// What TCP had been given before the first byte of the body; `NO_BASE` where that is not known.
+    base: AtomicU64,
     cookie: AtomicU64,
     device: AtomicU64,
     inode: AtomicU64,
@@ -113,17 +139,15 @@ impl<'table> Slot<'table> {
         unsafe {
             self.memory().commit.get().write_bytes(0, 1);
             self.memory().head.get().write_bytes(0, 1);
+            // The numbers in it are somebody else's by now.
+            self.memory().landing.get().write_bytes(0, 1);
         }
         self.memory().intent.store(0, Ordering::Relaxed);
         self.memory().packet_bytes.store(0, Ordering::Relaxed);
-        let numbers = Numbers {
-            peer: -1,
-            connection: -1,
-            file: -1,
-            literals: -1,
-            frames: -1,
-        };
-        self.set_numbers(numbers);
+        self.memory().cut.store(0, Ordering::Relaxed);
+        self.memory().outcome.store(0, Ordering::Relaxed);
+        self.memory().base.store(NO_BASE, Ordering::Relaxed);
+        self.set_numbers(Numbers::NONE);
     }
 
     /// Receives an offer straight into the slot; 0 is the end of the peer.
@@ -138,6 +162,7 @@ impl<'table> Slot<'table> {
             .peer
             .store(peer.as_raw_fd(), Ordering::Relaxed);
         self.set_state(SlotState::Receiving);
+        crash::point("offer.awaited");
         let landing = self.memory().landing.get().cast();
         let head = self.memory().head.get().cast();
         // SAFETY: landing, head and overflow lie inside the table with the sizes that `receive` expects (`new`), and
@@ -151,11 +176,42 @@ impl<'table> Slot<'table> {
                     overflow: self.overflow.as_ptr(),
                 },
             )?;
+            crash::point("offer.received");
             self.memory()
                 .packet_bytes
                 .store(bytes as u32, Ordering::Release);
+            crash::point("offer.noted");
             Ok((bytes, Landing::take_descriptors(landing)))
         }
+    }
+
+    /// The numbers of the descriptors received last, whoever owns them.
+    pub(super) fn landed_numbers(&self) -> Vec<RawFd> {
+        // SAFETY: landing lies inside the slot (`new`) and was zeroed when the table was made or by `prepare`.
+        unsafe { Landing::descriptor_numbers(self.memory().landing.get().cast()) }
+    }
+
+    /// Whether anything was received into the slot.
+    pub(super) fn has_bytes(&self) -> bool {
+        // SAFETY: head lies inside the slot (`new`); it is copied, not referred to.
+        let head = unsafe { self.memory().head.get().read() };
+        head.iter().any(|byte| *byte != 0)
+    }
+
+    /// Takes what a dead worker received, and finds the length of the packet if it was not noted.
+    ///
+    /// # Safety
+    /// Nobody in this process owns the descriptors that were received.
+    pub(super) unsafe fn take_landed(&self) -> Result<Descriptors, ReceiveError> {
+        if self.packet_bytes() == 0 {
+            // SAFETY: as in `has_bytes`.
+            let head = unsafe { self.memory().head.get().read() };
+            let length = Offer::claimed_length(&head).unwrap_or(0);
+            let bytes = length.min(MAX_PACKET_BYTES) as u32;
+            self.memory().packet_bytes.store(bytes, Ordering::Release);
+        }
+        // SAFETY: landing lies inside the slot; the caller vouches for the descriptors.
+        unsafe { Landing::take_descriptors(self.memory().landing.get().cast()) }
     }
 
     /// A copy of the packet in the slot.
@@ -202,6 +258,13 @@ impl<'table> Slot<'table> {
         Commit::decode(&bytes).ok()
     }
 
+    /// Whether something was received that is not a commit.
+    pub fn has_no_commit_but_bytes(&self) -> bool {
+        // SAFETY: as in `commit`.
+        let bytes = unsafe { self.memory().commit.get().read() };
+        bytes != [0; HEADER_BYTES] && Commit::decode(&bytes).is_err()
+    }
+
     /// Sets the state. What was written before is visible to whoever sees it.
     pub fn set_state(&self, state: SlotState) {
         self.memory().state.store(state as u32, Ordering::Release);
@@ -209,9 +272,9 @@ impl<'table> Slot<'table> {
 
     /// The state, `None` where the memory holds none.
     pub fn state(&self) -> Option<SlotState> {
-        use SlotState::{Active, Free, Lingering, Offered, Receiving};
+        use SlotState::{Active, Closing, Free, Lingering, Offered, Receiving};
         let state = self.memory().state.load(Ordering::Acquire);
-        [Free, Receiving, Offered, Active, Lingering]
+        [Free, Receiving, Offered, Active, Lingering, Closing]
             .into_iter()
             .find(|known| *known as u32 == state)
     }
@@ -237,28 +300,86 @@ impl<'table> Slot<'table> {
 
     /// Stores the descriptors.
     pub fn set_numbers(&self, numbers: Numbers) {
-        self.memory().peer.store(numbers.peer, Ordering::Relaxed);
-        self.memory()
+        let memory = self.memory();
+        memory.peer.store(numbers.peer, Ordering::Relaxed);
+        memory
             .connection
             .store(numbers.connection, Ordering::Relaxed);
-        self.memory().file.store(numbers.file, Ordering::Relaxed);
-        self.memory()
-            .literals
-            .store(numbers.literals, Ordering::Relaxed);
-        self.memory()
-            .frames
-            .store(numbers.frames, Ordering::Release);
+        memory.file.store(numbers.file, Ordering::Relaxed);
+        memory.literals.store(numbers.literals, Ordering::Relaxed);
+        memory.frames.store(numbers.frames, Ordering::Relaxed);
+        self.set_staging(numbers.staging);
+    }
+
+    /// Stores what pieces of the file are staged in.
+    pub fn set_staging(&self, number: RawFd) {
+        self.memory().staging.store(number, Ordering::Release);
+    }
+
+    /// The descriptors.
+    pub fn numbers(&self) -> Numbers {
+        let memory = self.memory();
+        Numbers {
+            staging: memory.staging.load(Ordering::Acquire),
+            peer: memory.peer.load(Ordering::Relaxed),
+            connection: memory.connection.load(Ordering::Relaxed),
+            file: memory.file.load(Ordering::Relaxed),
+            literals: memory.literals.load(Ordering::Relaxed),
+            frames: memory.frames.load(Ordering::Relaxed),
+        }
     }
 
     /// Stores by what the descriptors are known again.
     pub fn set_identity(&self, identity: Identity) {
-        self.memory()
-            .cookie
-            .store(identity.cookie, Ordering::Relaxed);
-        self.memory()
-            .device
-            .store(identity.device, Ordering::Relaxed);
-        self.memory().inode.store(identity.inode, Ordering::Release);
+        let memory = self.memory();
+        memory.cookie.store(identity.cookie, Ordering::Relaxed);
+        memory.device.store(identity.device, Ordering::Relaxed);
+        memory.inode.store(identity.inode, Ordering::Release);
+    }
+
+    /// By what the descriptors are known again.
+    pub fn identity(&self) -> Identity {
+        let memory = self.memory();
+        Identity {
+            inode: memory.inode.load(Ordering::Acquire),
+            cookie: memory.cookie.load(Ordering::Relaxed),
+            device: memory.device.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Stores why the response is ended early but in order.
+    pub fn set_cut(&self, reason: Outcome) {
+        self.memory().cut.store(reason.to_bits(), Ordering::Release);
+    }
+
+    /// Why the response is ended early; `None` while it is not, or where the memory holds no outcome.
+    pub fn cut(&self) -> Option<Outcome> {
+        Outcome::from_bits(self.memory().cut.load(Ordering::Acquire))
+    }
+
+    /// Stores how the download ended.
+    pub fn close(&self, outcome: Outcome) {
+        let bits = outcome.to_bits();
+        self.memory().outcome.store(bits, Ordering::Release);
+        self.set_state(SlotState::Closing);
+    }
+
+    /// How the download ended, where it has.
+    pub fn outcome(&self) -> Option<Outcome> {
+        let outcome = Outcome::from_bits(self.memory().outcome.load(Ordering::Acquire));
+        outcome.filter(|_| self.state() == Some(SlotState::Closing))
+    }
+
+    /// Stores what TCP had been given before the first byte of the body, where that is known.
+    pub fn set_base(&self, given_bytes: Option<u64>) {
+        let base = given_bytes.unwrap_or(NO_BASE);
+        self.memory().base.store(base, Ordering::Release);
+    }
+
+    /// What TCP had been given before the first byte of the body.
+    pub fn base(&self) -> Option<u64> {
+        let base = self.memory().base.load(Ordering::Acquire);
+        (base != NO_BASE).then_some(base)
     }
 
     fn memory(&self) -> &'table SlotMemory {

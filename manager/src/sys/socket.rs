@@ -12,7 +12,7 @@ use nix::sys::socket::sockopt::{
 };
 use nix::sys::socket::{
     AddressFamily, MsgFlags, SockFlag, SockType, SockaddrLike, SockaddrStorage, accept4,
-    getpeername, getsockopt, recv, setsockopt,
+    getpeername, getsockname, getsockopt, recv, setsockopt,
 };
 
 mod ioctl {
@@ -63,6 +63,81 @@ pub fn inspect(connection: BorrowedFd) -> io::Result<Kind> {
             }
         }
         _ => Err(refused()),
+    }
+}
+
+/// What kind of connection this is, if it was accepted once: one that has ended since is still of a kind.
+///
+/// # Errors
+/// Those of getsockname(2).
+pub fn kind_of(connection: BorrowedFd) -> io::Result<Kind> {
+    let own: SockaddrStorage = getsockname(connection.as_raw_fd())?;
+    Ok(match own.family() {
+        Some(AddressFamily::Unix) => Kind::Unix,
+        _ => Kind::Tcp,
+    })
+}
+
+/// All bytes that TCP was ever given on this connection, acknowledged or not, counted from where the kernel began to.
+/// `None` where it cannot be told: not TCP, Multipath TCP, or a connection that is no more.
+pub fn bytes_given(connection: BorrowedFd) -> Option<u64> {
+    /// Acknowledgements that may come between two looks.
+    const LOOKS: u32 = 100;
+    let protocol = option::<libc::c_int>(connection, libc::SOL_SOCKET, libc::SO_PROTOCOL);
+    if protocol.ok() != Some(libc::IPPROTO_TCP) {
+        return None;
+    }
+    for _ in 0..LOOKS {
+        let before = TcpInfo::of(connection)?;
+        let pending = unacknowledged(connection);
+        let after = TcpInfo::of(connection)?;
+        if before != after {
+            continue;
+        }
+        // net/tcp_states.h. Our own end counts as one byte.
+        let own_end = match after.state {
+            1 | 8 => 0,
+            4 | 5 | 9 | 11 => 1,
+            _ => return None,
+        };
+        return (after.acknowledged_bytes + pending).checked_sub(own_end);
+    }
+    None
+}
+
+/// Two fields of `struct tcp_info` (linux/tcp.h), which libc knows the beginning of only.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct TcpInfo {
+    state: u8,
+    acknowledged_bytes: u64,
+}
+
+impl TcpInfo {
+    const BYTES_ACKED_AT: usize = 120;
+    const BYTES: usize = TcpInfo::BYTES_ACKED_AT + size_of::<u64>();
+
+    fn of(connection: BorrowedFd) -> Option<TcpInfo> {
+        let mut info = [0u8; TcpInfo::BYTES];
+        let mut len = TcpInfo::BYTES as libc::socklen_t;
+        // SAFETY: info and len live across the call, and len is the size of info.
+        let result = unsafe {
+            libc::getsockopt(
+                connection.as_raw_fd(),
+                libc::IPPROTO_TCP,
+                libc::TCP_INFO,
+                info.as_mut_ptr().cast(),
+                &raw mut len,
+            )
+        };
+        // A kernel before 4.1 gives less.
+        if result != 0 || len as usize != TcpInfo::BYTES {
+            return None;
+        }
+        let acknowledged = info.last_chunk()?;
+        Some(TcpInfo {
+            state: info[0],
+            acknowledged_bytes: u64::from_ne_bytes(*acknowledged),
+        })
     }
 }
 

@@ -1,23 +1,30 @@
 //! The job table: fixed slots in a memfd that a successor can map.
 //!
-//! Two areas: the slots, dense, so that a download costs half a kilobyte; and behind them room for the rest of long
+//! A page for the head, and two areas: the slots, dense, so that a download costs half a kilobyte; and behind them room for the rest of long
 //! offers, sparse, so that it costs nothing until a multi-range offer touches it.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io;
 use std::marker::PhantomData;
 use std::mem::size_of;
+use std::os::fd::{AsRawFd, RawFd};
 use std::ptr::NonNull;
 
 use memmap2::{MmapOptions, MmapRaw};
 use send_file_wire::limits::{HEAD_BYTES, MAX_PACKET_BYTES, OVERFLOW_BYTES};
 
+use super::head::Head;
 use super::memfd;
 use super::slot::{Slot, SlotMemory, SlotState};
 
 /// The number of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SlotIndex(pub u32);
+
+/// Behind the head's page.
+const SLOTS_AT: usize = 4096;
+const _: () = assert!(size_of::<Head>() <= SLOTS_AT);
 
 /// The distance between overflow areas: whole pages, so that one can be given back alone.
 const OVERFLOW_STRIDE: usize = MAX_PACKET_BYTES;
@@ -56,6 +63,23 @@ impl JobTable {
         })
     }
 
+    /// What guardian and workers tell each other.
+    pub fn head(&self) -> &Head {
+        // SAFETY: the mapping begins with a page for it, was zeroed, which every field takes, and lives as long as
+        // `self`. The fields are atomics, as other processes write them, too.
+        unsafe { &*self.map.as_mut_ptr().cast::<Head>() }
+    }
+
+    /// All slots, with the one for offers that are rejected.
+    pub fn indices(&self) -> impl Iterator<Item = SlotIndex> + use<> {
+        (0..self.slots).map(SlotIndex)
+    }
+
+    /// Says which slots a dead worker left in use.
+    pub fn keep(&mut self, used: &HashSet<SlotIndex>) {
+        self.free.retain(|index| !used.contains(index));
+    }
+
     /// A free slot, prepared, or `None` when the table is full.
     pub fn claim(&mut self) -> Option<SlotIndex> {
         let index = self.free.pop()?;
@@ -63,11 +87,16 @@ impl JobTable {
         Some(index)
     }
 
-    /// The slot for an offer that will be rejected.
+    /// The slot for an offer that will be rejected, prepared.
     pub fn reject_slot(&self) -> SlotIndex {
-        let index = SlotIndex(self.slots - 1);
+        let index = self.reject_slot_index();
         self.slot(index).prepare();
         index
+    }
+
+    /// The slot for an offer that will be rejected.
+    pub fn reject_slot_index(&self) -> SlotIndex {
+        SlotIndex(self.slots - 1)
     }
 
     /// Gives a slot back.
@@ -79,7 +108,7 @@ impl JobTable {
             // Only memory is lost if it fails, and it is asked again with the next long offer.
             let _ = memfd::punch_hole(&self.memfd, at as u64, OVERFLOW_STRIDE as u64);
         }
-        if index != SlotIndex(self.slots - 1) {
+        if index != self.reject_slot_index() {
             self.free.push(index);
         }
     }
@@ -93,7 +122,7 @@ impl JobTable {
         // bound to one thread.
         unsafe {
             let base = NonNull::new_unchecked(self.map.as_mut_ptr());
-            let memory = base.add(at * size_of::<SlotMemory>()).cast();
+            let memory = base.add(SLOTS_AT + at * size_of::<SlotMemory>()).cast();
             Slot::new(
                 memory,
                 base.add(overflow_at(self.slots) + at * OVERFLOW_STRIDE),
@@ -102,8 +131,14 @@ impl JobTable {
     }
 }
 
+impl AsRawFd for JobTable {
+    fn as_raw_fd(&self) -> RawFd {
+        self.memfd.as_raw_fd()
+    }
+}
+
 const fn overflow_at(slots: u32) -> usize {
-    (slots as usize * size_of::<SlotMemory>()).next_multiple_of(4096)
+    SLOTS_AT + (slots as usize * size_of::<SlotMemory>()).next_multiple_of(4096)
 }
 
 #[cfg(test)]

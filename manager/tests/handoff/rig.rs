@@ -4,16 +4,16 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, SockaddrStorage, connect, setsockopt, socket, sockopt,
 };
@@ -110,12 +110,28 @@ impl Manager {
         self.wait_until_listening();
     }
 
+    /// Asks the first process to end; whatever kills or stops goes to all processes of the daemon.
     pub(crate) fn signal(&self, signal: Signal) {
-        kill(
-            Pid::from_raw(self.child.lock().unwrap().id() as i32),
-            signal,
-        )
-        .unwrap();
+        let first = Pid::from_raw(self.process_id() as i32);
+        match signal {
+            Signal::SIGTERM | Signal::SIGINT => kill(first, signal).unwrap(),
+            _ => killpg(first, signal).unwrap(),
+        }
+    }
+
+    /// The worker: the child of the guardian, which is the first process.
+    pub(crate) fn worker(&self) -> Pid {
+        until("there is a worker", || self.worker_now())
+    }
+
+    pub(crate) fn worker_now(&self) -> Option<Pid> {
+        let guardian = self.process_id();
+        let children = format!("/proc/{guardian}/task/{guardian}/children");
+        let children = fs::read_to_string(children).ok()?;
+        let pid = children.split_whitespace().next()?.parse().ok()?;
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let is_dead = stat.rsplit(')').next()?.trim_start().starts_with('Z');
+        (!is_dead).then_some(Pid::from_raw(pid))
     }
 
     /// The whole handoff, from offer to commit, by a worker that then closes.
@@ -164,7 +180,7 @@ impl Manager {
     /// Waits until the daemon has no descriptors but its own.
     pub(crate) fn wait_until_idle(&self) {
         until("all descriptors are closed", || {
-            (self.descriptor_count() == idle_descriptors()).then_some(())
+            (self.descriptor_count() == IDLE_DESCRIPTORS).then_some(())
         });
     }
 
@@ -174,8 +190,8 @@ impl Manager {
         })
     }
 
-    #[allow(dead_code, reason = "the rates measure the processor time of it")]
-    pub(crate) fn process_id(&self) -> u32 {
+    /// The guardian's.
+    fn process_id(&self) -> u32 {
         self.child.lock().unwrap().id()
     }
 
@@ -186,24 +202,14 @@ impl Manager {
     }
 }
 
-/// Standard streams, epoll, signals, listener, table; and what whoever runs the tests leaves open for every child.
-fn idle_descriptors() -> usize {
-    let inherited = fs::read_dir("/proc/self/fdinfo").unwrap().filter(|entry| {
-        let path = entry.as_ref().unwrap().path();
-        let is_standard = ["0", "1", "2"].iter().any(|name| path.ends_with(name));
-        let flags = fs::read_to_string(path).unwrap_or_default();
-        let flags = flags
-            .lines()
-            .find_map(|line| i32::from_str_radix(line.strip_prefix("flags:")?.trim(), 8).ok());
-        !is_standard && flags.is_some_and(|flags| flags & OFlag::O_CLOEXEC.bits() == 0)
-    });
-    7 + inherited.count()
-}
+/// Standard streams, listener, table, doorbell, the guardian's end, epoll; guardian and worker share them.
+const IDLE_DESCRIPTORS: usize = 8;
 
 impl Drop for Manager {
     fn drop(&mut self) {
         let mut child = self.child.lock().unwrap();
-        let _ = child.kill();
+        // Guardian and worker; before the wait, while the number is theirs.
+        let _ = killpg(Pid::from_raw(child.id() as i32), Signal::SIGKILL);
         let _ = child.wait();
         if std::thread::panicking() {
             eprintln!(
@@ -240,6 +246,7 @@ fn command(socket: &Path, descriptor_limit: u32, arguments: &[String]) -> Comman
         .args(["--log-format", "json"])
         .args(arguments);
     command.stdin(Stdio::null()).stdout(Stdio::null());
+    command.process_group(0);
     command
 }
 

@@ -255,7 +255,7 @@ fn a_client_that_pauses_gets_no_more_at_once_than_the_credit_and_what_the_kernel
 }
 
 /// User and system time of a process so far, from /proc/pid/stat (proc_pid_stat(5), fields 14 and 15).
-fn cpu_time(process_id: u32) -> Duration {
+fn cpu_time(process_id: i32) -> Duration {
     let stat = fs::read_to_string(format!("/proc/{process_id}/stat")).unwrap();
     let behind_name = stat.rsplit(')').next().unwrap();
     let ticks: u64 = behind_name
@@ -297,7 +297,7 @@ fn two_thousand_paced_downloads_all_keep_their_rate_for_a_fraction_of_a_core() {
     let clients: Vec<TcpStream> = (0..DOWNLOADS)
         .map(|_| paced_download(&manager, Some(rate(RATE, 0)), 1 << 30))
         .collect();
-    let cpu_before = cpu_time(manager.process_id());
+    let cpu_before = cpu_time(manager.worker().as_raw());
     let start = Instant::now();
     // Since the first sweep: what came before it is not counted.
     let mut arrived: Vec<(Duration, u64)> = vec![(Duration::ZERO, 0); DOWNLOADS];
@@ -318,7 +318,8 @@ fn two_thousand_paced_downloads_all_keep_their_rate_for_a_fraction_of_a_core() {
         std::thread::sleep(Duration::from_millis(500));
     }
     let elapsed = start.elapsed();
-    let cpu = (cpu_time(manager.process_id()) - cpu_before).as_secs_f64() / elapsed.as_secs_f64();
+    let cpu =
+        (cpu_time(manager.worker().as_raw()) - cpu_before).as_secs_f64() / elapsed.as_secs_f64();
     let rates = arrived
         .iter()
         .map(|(time, bytes)| *bytes as f64 / time.as_secs_f64());

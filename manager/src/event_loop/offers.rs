@@ -1,0 +1,195 @@
+//! Workers in the loop: accepted, heard, answered, closed.
+#![forbid(unsafe_code)]
+
+use std::time::Instant;
+
+use mio::Interest;
+use send_file_wire::ReceiveError;
+
+use super::{EventLoop, deregister, register};
+use crate::accept::Accepted;
+use crate::crash;
+use crate::key::Key;
+use crate::limits::{ACCEPT_BATCH, MAX_DESCRIPTORS_PER_JOB, RETRY_INTERVAL};
+use crate::peer::{Admission, CloseReason, OfferError, Peer, PeerOutcome};
+use crate::registry::Handle;
+use crate::sys::head::Ending;
+use crate::sys::table::SlotIndex;
+
+impl EventLoop {
+    pub(super) fn accept(&mut self, waiting_peers: &mut Vec<Handle>, now: Instant) {
+        for _ in 0..ACCEPT_BATCH {
+            if !self.listener_ready || !self.make_room(now) {
+                return;
+            }
+            let Some(listener) = &self.listener else {
+                return;
+            };
+            match listener.accept() {
+                Accepted::Peer(socket, uid) if !self.settings.allowed_uids.contains(&uid) => {
+                    drop(socket);
+                    self.refusals.log(now, || {
+                        tracing::warn!(uid, "refused a peer: its user is not allowed")
+                    });
+                }
+                Accepted::Peer(socket, uid) => {
+                    match self.add_peer(Peer::new(socket, uid, now), now) {
+                        Some(handle) => waiting_peers.push(handle),
+                        None => return,
+                    }
+                }
+                Accepted::None => self.listener_ready = false,
+                Accepted::Later(error) => {
+                    tracing::warn!(%error, "could not accept a peer; trying again soon");
+                    self.listener_ready = false;
+                    self.timers.set(Key::Listener, Some(now + RETRY_INTERVAL));
+                }
+            }
+        }
+    }
+
+    /// Adds a worker to those that are listened to.
+    pub(super) fn add_peer(&mut self, peer: Peer, now: Instant) -> Option<Handle> {
+        let deadline = peer.deadline();
+        let handle = self.peers.insert(peer);
+        let socket = self.peers.get_mut(handle)?.socket();
+        let registered = register(&self.poll, socket, Key::Peer(handle), Interest::READABLE);
+        if let Err(error) = registered {
+            self.close_peer(handle, &CloseReason::Broken(error), now);
+            return None;
+        }
+        self.timers.set(Key::Peer(handle), Some(deadline));
+        Some(handle)
+    }
+
+    /// Room for one more worker: with the bound reached, the one that has been idle longest makes it. Where all have
+    /// offers that they are about to commit, connections wait in the listener's queue.
+    fn make_room(&mut self, now: Instant) -> bool {
+        if !self.may_accept() {
+            return false;
+        }
+        if self.peers.len() >= self.settings.max_peers
+            && let Some(idle) = self.longest_idle()
+        {
+            self.close_peer(idle, &CloseReason::Idle, now);
+        }
+        true
+    }
+
+    pub(super) fn may_accept(&self) -> bool {
+        self.listener.is_some()
+            && (self.peers.len() < self.settings.max_peers || self.longest_idle().is_some())
+    }
+
+    fn longest_idle(&self) -> Option<Handle> {
+        let idle = self.peers.iter().filter(|(_, peer)| peer.slot().is_none());
+        idle.min_by_key(|(_, peer)| peer.deadline())
+            .map(|(handle, _)| handle)
+    }
+
+    pub(super) fn serve_peer(&mut self, handle: Handle, now: Instant) {
+        let Some(peer) = self.peers.get_mut(handle) else {
+            return;
+        };
+        let outcome = match peer.slot() {
+            Some(slot) => peer.receive_commit(&self.table.slot(slot)),
+            None => self.receive_offer(handle, now),
+        };
+        self.follow(handle, outcome, now);
+    }
+
+    fn receive_offer(&mut self, handle: Handle, now: Instant) -> PeerOutcome {
+        let claimed = if self.has_room() {
+            self.table.claim()
+        } else {
+            None
+        };
+        let index = claimed.unwrap_or_else(|| self.table.reject_slot());
+        self.hear_offer(handle, index, None, now)
+    }
+
+    fn has_room(&self) -> bool {
+        self.job_descriptors + MAX_DESCRIPTORS_PER_JOB <= self.settings.job_descriptors
+    }
+
+    /// Takes an offer into a slot and answers it; one that a dead worker had received is in the slot already.
+    pub(super) fn hear_offer(
+        &mut self,
+        handle: Handle,
+        index: SlotIndex,
+        landed: Option<Result<send_file_wire::Descriptors, ReceiveError>>,
+        now: Instant,
+    ) -> PeerOutcome {
+        let refusal = match self.ending {
+            Ending::No if index == self.table.reject_slot_index() => Some(OfferError::Busy),
+            Ending::No => None,
+            Ending::Draining | Ending::Cut => Some(OfferError::Draining),
+        };
+        let is_active = |cookie: u64| self.cookies.contains(&cookie);
+        let admission = Admission {
+            refusal,
+            is_active: &is_active,
+        };
+        let Some(peer) = self.peers.get_mut(handle) else {
+            return PeerOutcome::Keep;
+        };
+        let slot = self.table.slot(index);
+        let offer_timeout = self.settings.offer_timeout;
+        let outcome = match landed {
+            None => peer.receive_offer(index, &slot, admission, offer_timeout, now),
+            Some(landed) => peer.answer_offer(index, &slot, landed, admission, offer_timeout, now),
+        };
+        match peer.cookie() {
+            Some(cookie) => {
+                self.cookies.insert(cookie);
+                self.job_descriptors += peer.descriptor_count() - 1;
+                self.timers.set(Key::Peer(handle), Some(peer.deadline()));
+            }
+            None => self.table.release(index),
+        }
+        if matches!(outcome, PeerOutcome::Keep) && peer.slot().is_some() {
+            // The commit may have come before the event for it was asked for: edge-triggered, it would not be seen.
+            return peer.receive_commit(&self.table.slot(index));
+        }
+        outcome
+    }
+
+    pub(super) fn follow(&mut self, handle: Handle, outcome: PeerOutcome, now: Instant) {
+        match outcome {
+            PeerOutcome::Keep => {}
+            PeerOutcome::Close(reason) => self.close_peer(handle, &reason, now),
+            PeerOutcome::Spawn(slot, job) => {
+                self.forget_peer(handle);
+                crash::point("commit.peer_closed");
+                self.spawn(slot, job, now);
+            }
+        }
+    }
+
+    pub(super) fn close_peer(&mut self, handle: Handle, reason: &CloseReason, now: Instant) {
+        let Some(peer) = self.forget_peer(handle) else {
+            return;
+        };
+        if let (Some(slot), Some(cookie)) = (peer.slot(), peer.cookie()) {
+            self.job_descriptors -= peer.descriptor_count() - 1;
+            self.cookies.remove(&cookie);
+            self.table.release(slot);
+            crash::point("offer.released");
+        }
+        match reason {
+            CloseReason::Withdrawn => {
+                tracing::debug!(uid = peer.uid, "offer withdrawn by its worker")
+            }
+            reason => self.refusals.log(now, || {
+                tracing::warn!(uid = peer.uid, "closed a peer: {reason}")
+            }),
+        }
+    }
+
+    fn forget_peer(&mut self, handle: Handle) -> Option<Peer> {
+        let peer = self.peers.remove(handle)?;
+        deregister(&self.poll, peer.socket());
+        self.timers.set(Key::Peer(handle), None);
+        Some(peer)
+    }
+}

@@ -1,0 +1,99 @@
+//! The descriptors that a new worker finds open: those it claims by their numbers, and the rest, which it closes.
+
+use std::collections::BTreeSet;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+
+use nix::errno::Errno;
+use nix::libc;
+use send_file_wire::{Descriptors, ReceiveError};
+
+use super::slot::Slot;
+
+/// The descriptors of a process that has just begun and has opened nothing itself: each number belongs to nobody
+/// until it is claimed, and to one owner from then on.
+#[derive(Debug)]
+pub struct Unclaimed {
+    claimed: BTreeSet<RawFd>,
+}
+
+/// What a dead worker received into a slot, as far as it can be told.
+#[derive(Debug)]
+pub enum Landed {
+    /// Nothing yet.
+    Nothing,
+    /// A packet, which is in the slot, and its descriptors.
+    Packet(Result<Descriptors, ReceiveError>),
+}
+
+impl Unclaimed {
+    /// For the one place where such a process begins. The standard streams are claimed.
+    pub(super) fn of_a_fresh_child() -> Unclaimed {
+        Unclaimed {
+            claimed: (0..=2).collect(),
+        }
+    }
+
+    /// Says that a value that came with the memory of the process owns this one.
+    pub fn except(&mut self, owned: &impl AsRawFd) {
+        self.claimed.insert(owned.as_raw_fd());
+    }
+
+    /// The descriptor of this number; `None` where it is not open, or somebody's already.
+    pub fn claim(&mut self, number: RawFd) -> Option<OwnedFd> {
+        if number < 0 || !is_open(number) || !self.claimed.insert(number) {
+            return None;
+        }
+        // SAFETY: it is open, and nobody in this process owns it: the process has opened nothing (`of_a_fresh_child`),
+        // what came with its memory is in the set (`except`), and the set lets every number through once.
+        Some(unsafe { OwnedFd::from_raw_fd(number) })
+    }
+
+    /// What a dead worker was receiving into this slot. To be asked once.
+    pub fn claim_landed(&mut self, slot: &Slot) -> Landed {
+        let numbers = slot.landed_numbers();
+        if numbers.is_empty() && !slot.has_bytes() {
+            return Landed::Nothing;
+        }
+        let free = |number: &RawFd| is_open(*number) && !self.claimed.contains(number);
+        let distinct: BTreeSet<&RawFd> = numbers.iter().collect();
+        if distinct.len() < numbers.len() || !numbers.iter().all(free) {
+            // It was rejected and closed already, or the memory is not what a worker left.
+            return Landed::Packet(Err(ReceiveError::Count(0)));
+        }
+        // SAFETY: they are open and nobody's, as in `claim`, and are taken once.
+        let taken = unsafe { slot.take_landed() };
+        if let Ok(descriptors) = &taken {
+            self.except(&descriptors.connection);
+            self.except(&descriptors.file);
+        }
+        Landed::Packet(taken)
+    }
+
+    /// Closes everything that was not claimed.
+    ///
+    /// # Errors
+    /// Those of close_range(2).
+    pub fn close_the_rest(self) -> nix::Result<()> {
+        let mut first = 0;
+        for claimed in self.claimed {
+            close_range(first, claimed.cast_unsigned())?;
+            first = claimed.cast_unsigned() + 1;
+        }
+        close_range(first, u32::MAX)
+    }
+}
+
+/// Closes the numbers from `first` to the one before `end`.
+fn close_range(first: u32, end: u32) -> nix::Result<()> {
+    if first >= end {
+        return Ok(());
+    }
+    // SAFETY: the numbers between two claimed ones are nobody's (`Unclaimed`).
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, end - 1, 0) };
+    Errno::result(result).map(drop)
+}
+
+fn is_open(number: RawFd) -> bool {
+    // SAFETY: the call takes two integers and says so if the number means nothing.
+    number >= 0 && unsafe { libc::fcntl(number, libc::F_GETFD) } >= 0
+}
