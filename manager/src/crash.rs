@@ -1,7 +1,7 @@
 //! Places where a test can make a worker die, one for every moment that its successor must be able to go on from.
 //!
 //! Only in builds with debug assertions: the environment variable names the place, and which worker is meant where that
-//! is not the first one, `offer.received` or `recovery.swept@2`. With `panic:` in front it panics there. A release build
+//! is not the first one, `offer.received`, `recovery.swept@2` or `recovery.swept@*` for all of them. With `panic:` in front it panics there. A release build
 //! has none of this.
 #![forbid(unsafe_code)]
 
@@ -46,6 +46,7 @@ mod chosen {
                 None => (false, &wish[..]),
             };
             let (name, meant) = match wish.split_once('@') {
+                Some((name, "*")) => (name, generation),
                 Some((name, meant)) => (name, meant.parse().ok()?),
                 None => (wish, 1),
             };

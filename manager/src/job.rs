@@ -157,7 +157,8 @@ impl Job {
         self.progress = Progress::new(now);
         self.check_at = match self.stage {
             Stage::Cutting { .. } => now + CUT_TIMEOUT,
-            _ => now + stall_timeout / 2,
+            Stage::Lingering { .. } => now + LINGER_TIMEOUT,
+            Stage::Sending => now + stall_timeout / 2,
         };
         // What was saved up or left of the burst died with the other process: less is never too fast.
         let no_burst = |rate| Rate {
@@ -302,14 +303,7 @@ impl Job {
                 crash::point("end.shut_down");
                 slot.set_state(SlotState::Lingering);
                 crash::point("end.lingering");
-                let reason = match self.stage {
-                    Stage::Cutting { reason } if !self.body_left() => reason,
-                    _ => Outcome::Complete,
-                };
-                self.stage = Stage::Lingering {
-                    reason,
-                    inbound_before: self.inbound_bytes,
-                };
+                self.stage = self.lingering();
                 self.progress.touch(now);
                 self.check_at = now + LINGER_TIMEOUT;
                 Ok(Some(0))

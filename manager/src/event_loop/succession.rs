@@ -128,11 +128,12 @@ impl EventLoop {
             staging,
         } = dormant;
         let job = Box::new(Job::resume(place, descriptors, staging, now));
+        let must_cut = self.ending == Ending::Cut && !job.is_cut();
         let handle = self.spawn(slot, job, now);
         crash::point("recovery.revived");
         match (handle, ended) {
             (Some(handle), Some(outcome)) => self.end_job(handle, outcome, now),
-            (Some(handle), None) if self.ending == Ending::Cut => self.cut_job(handle, now),
+            (Some(handle), None) if must_cut => self.cut_job(handle, now),
             _ => {}
         }
     }

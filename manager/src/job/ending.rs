@@ -12,6 +12,11 @@ use crate::sys::slot::Slot;
 use crate::sys::socket;
 
 impl Job {
+    /// Whether it is ended early already.
+    pub fn is_cut(&self) -> bool {
+        matches!(self.stage, Stage::Cutting { .. })
+    }
+
     /// Ends the download early so that the other side can see it: orderly where the web server understands that, by
     /// breaking the connection where not.
     pub fn cut(&mut self, slot: &Slot, reason: Outcome, now: Instant) -> Turn {
@@ -72,6 +77,18 @@ impl Job {
 
     pub(super) fn body_left(&self) -> bool {
         self.stream.body_sent() == self.stream.body_bytes()
+    }
+
+    /// The stage when all has been sent.
+    pub(super) fn lingering(&self) -> Stage {
+        let reason = match self.stage {
+            Stage::Cutting { reason } if !self.body_left() => reason,
+            _ => Outcome::Complete,
+        };
+        Stage::Lingering {
+            reason,
+            inbound_before: self.inbound_bytes,
+        }
     }
 
     pub(super) fn linger(&mut self, reason: Outcome, inbound_before: u64) -> Turn {

@@ -18,7 +18,7 @@ use crate::sink::TEMPLATE_BYTES;
 use crate::staging::Staging;
 use crate::stream::{Positions, Stream};
 use crate::sys::memfd;
-use crate::sys::slot::{Identity, Slot};
+use crate::sys::slot::{Identity, Slot, SlotState};
 use crate::sys::socket;
 
 /// Why a download is not gone on with.
@@ -64,6 +64,8 @@ pub struct Place {
     cookie: u64,
     /// Why the response is about to end early.
     cut: Option<Outcome>,
+    /// All has been given to the kernel, the end, too.
+    lingers: bool,
 }
 
 impl Place {
@@ -108,6 +110,7 @@ impl Place {
             offer,
             stream,
             cut,
+            lingers: slot.state() == Some(SlotState::Lingering),
         })
     }
 }
@@ -126,6 +129,7 @@ impl Job {
             kind,
             cookie,
             cut,
+            lingers,
         } = place;
         let mut job = Job::new(
             stream,
@@ -139,6 +143,9 @@ impl Job {
         job.staging = staging;
         if let Some(reason) = cut {
             job.stage = Stage::Cutting { reason };
+        }
+        if lingers {
+            job.stage = job.lingering();
         }
         job
     }

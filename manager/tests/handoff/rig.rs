@@ -31,6 +31,9 @@ pub(crate) struct Manager {
     descriptor_limit: u32,
 }
 
+/// Names the place where a worker dies, see `crash.rs` of the manager.
+const DIE_AT: &str = "SEND_FILE_MANAGER_DIE_AT";
+
 impl Manager {
     /// With as many descriptors as an ordinary process has by default, which is fewer than the tests open.
     pub(crate) fn start(arguments: &[&str]) -> Manager {
@@ -38,6 +41,18 @@ impl Manager {
     }
 
     pub(crate) fn start_with_descriptors(descriptor_limit: u32, arguments: &[&str]) -> Manager {
+        let manager = Manager::begin(descriptor_limit, arguments, None);
+        manager.wait_until_listening();
+        manager
+    }
+
+    /// One whose worker dies at this place. It is not waited for: that may be before it listens.
+    #[allow(dead_code, reason = "the survival tests need it")]
+    pub(crate) fn start_to_die_at(place: &str, arguments: &[&str]) -> Manager {
+        Manager::begin(1024, arguments, Some(place))
+    }
+
+    fn begin(descriptor_limit: u32, arguments: &[&str], die_at: Option<&str>) -> Manager {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let directory =
@@ -45,16 +60,14 @@ impl Manager {
         fs::create_dir_all(&directory).unwrap();
         let socket = directory.join("manager.sock");
         let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
-        let child = spawn(&directory, &socket, descriptor_limit, &arguments);
-        let manager = Manager {
+        let child = spawn(&directory, &socket, descriptor_limit, &arguments, die_at);
+        Manager {
             child: child.into(),
             directory,
             socket,
             arguments,
             descriptor_limit,
-        };
-        manager.wait_until_listening();
-        manager
+        }
     }
 
     /// One whose log goes nowhere, and every write to it fails.
@@ -73,7 +86,7 @@ impl Manager {
         manager
     }
 
-    fn wait_until_listening(&self) {
+    pub(crate) fn wait_until_listening(&self) {
         until("the manager listens", || {
             channel::connect_to(&self.socket).ok()
         });
@@ -105,6 +118,7 @@ impl Manager {
             &self.socket,
             self.descriptor_limit,
             &self.arguments,
+            None,
         );
         drop(child);
         self.wait_until_listening();
@@ -119,19 +133,55 @@ impl Manager {
         }
     }
 
+    /// To every process of the daemon, as a terminal does.
+    #[allow(dead_code, reason = "the survival tests need it")]
+    pub(crate) fn signal_all(&self, signal: Signal) {
+        killpg(Pid::from_raw(self.process_id() as i32), signal).unwrap();
+    }
+
+    #[allow(dead_code, reason = "the survival tests need it")]
+    pub(crate) fn signal_guardian(&self, signal: Signal) {
+        kill(Pid::from_raw(self.process_id() as i32), signal).unwrap();
+    }
+
     /// The worker: the child of the guardian, which is the first process.
+    #[allow(dead_code, reason = "the handoff tests never look behind the daemon")]
     pub(crate) fn worker(&self) -> Pid {
         until("there is a worker", || self.worker_now())
     }
 
+    #[allow(dead_code, reason = "the handoff tests never look behind the daemon")]
     pub(crate) fn worker_now(&self) -> Option<Pid> {
         let guardian = self.process_id();
         let children = format!("/proc/{guardian}/task/{guardian}/children");
         let children = fs::read_to_string(children).ok()?;
         let pid = children.split_whitespace().next()?.parse().ok()?;
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        let is_dead = stat.rsplit(')').next()?.trim_start().starts_with('Z');
-        (!is_dead).then_some(Pid::from_raw(pid))
+        (process_state(pid)? != 'Z').then_some(Pid::from_raw(pid))
+    }
+
+    /// Waits until the guardian has rung, for a worker that is stopped.
+    #[allow(dead_code, reason = "the survival tests need it")]
+    pub(crate) fn wait_for_doorbell(&self) {
+        until("the doorbell", || {
+            let all = fs::read_dir(format!("/proc/{}/fdinfo", self.process_id())).ok()?;
+            let mut all = all.filter_map(|entry| fs::read_to_string(entry.ok()?.path()).ok());
+            all.find(|info| {
+                let count = info
+                    .lines()
+                    .find_map(|line| line.strip_prefix("eventfd-count:"));
+                count.is_some_and(|count| count.trim() != "0")
+            })
+        });
+    }
+
+    /// Stops the worker and waits until it is between two system calls.
+    #[allow(dead_code, reason = "the survival tests need it")]
+    pub(crate) fn stop_worker(&self) -> Pid {
+        let worker = self.worker();
+        kill(worker, Signal::SIGSTOP).unwrap();
+        until("the worker stops", || {
+            (process_state(worker.as_raw())? == 'T').then_some(worker)
+        })
     }
 
     /// The whole handoff, from offer to commit, by a worker that then closes.
@@ -170,11 +220,22 @@ impl Manager {
     }
 
     fn log_line(&self, message: &str) -> Option<serde_json::Value> {
+        self.log_lines(message).into_iter().next()
+    }
+
+    /// All lines with this message.
+    pub(crate) fn log_lines(&self, message: &str) -> Vec<serde_json::Value> {
         let log = fs::read_to_string(self.directory.join("log")).unwrap();
-        let mut lines = log
+        let lines = log
             .lines()
             .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-        lines.find(|line| line["message"] == message)
+        lines.filter(|line| line["message"] == message).collect()
+    }
+
+    /// All of the log.
+    #[allow(dead_code, reason = "the survival tests need it")]
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.directory.join("log")).unwrap()
     }
 
     /// Waits until the daemon has no descriptors but its own.
@@ -221,16 +282,21 @@ impl Drop for Manager {
     }
 }
 
-fn spawn(directory: &Path, socket: &Path, descriptor_limit: u32, arguments: &[String]) -> Child {
+fn spawn(
+    directory: &Path,
+    socket: &Path,
+    descriptor_limit: u32,
+    arguments: &[String],
+    die_at: Option<&str>,
+) -> Child {
     let log = File::options()
         .create(true)
         .append(true)
         .open(directory.join("log"))
         .unwrap();
-    command(socket, descriptor_limit, arguments)
-        .stderr(log)
-        .spawn()
-        .unwrap()
+    let mut command = command(socket, descriptor_limit, arguments);
+    command.envs(die_at.map(|place| (DIE_AT, place)));
+    command.stderr(log).spawn().unwrap()
 }
 
 fn command(socket: &Path, descriptor_limit: u32, arguments: &[String]) -> Command {
@@ -248,6 +314,12 @@ fn command(socket: &Path, descriptor_limit: u32, arguments: &[String]) -> Comman
     command.stdin(Stdio::null()).stdout(Stdio::null());
     command.process_group(0);
     command
+}
+
+/// As proc(5) has it: Z has ended, T is stopped.
+fn process_state(pid: i32) -> Option<char> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit(')').next()?.trim_start().chars().next()
 }
 
 /// A worker's connection to the manager.
@@ -268,6 +340,18 @@ impl Worker {
         self.offer_at(None, connection, file, framing, parts);
     }
 
+    /// It fails where the manager has closed already.
+    #[allow(dead_code, reason = "the survival tests need it")]
+    pub(crate) fn try_offer(
+        &self,
+        connection: &impl AsFd,
+        file: &impl AsFd,
+        framing: Framing,
+        parts: &[Part],
+    ) -> io::Result<()> {
+        self.send_offer(None, connection, file, framing, parts)
+    }
+
     pub(crate) fn offer_at(
         &self,
         rate: Option<Rate>,
@@ -276,6 +360,18 @@ impl Worker {
         framing: Framing,
         parts: &[Part],
     ) {
+        self.send_offer(rate, connection, file, framing, parts)
+            .unwrap();
+    }
+
+    fn send_offer(
+        &self,
+        rate: Option<Rate>,
+        connection: &impl AsFd,
+        file: &impl AsFd,
+        framing: Framing,
+        parts: &[Part],
+    ) -> io::Result<()> {
         let offer = Offer {
             id: OfferId(1),
             framing,
@@ -284,14 +380,23 @@ impl Worker {
             tag: b"test".to_vec(),
         };
         let descriptors = [connection.as_fd(), file.as_fd()];
-        channel::send(self.0.as_fd(), &offer.encode().unwrap(), &descriptors).unwrap();
+        channel::send(self.0.as_fd(), &offer.encode().unwrap(), &descriptors)
     }
 
     pub(crate) fn answer(&self) -> Answer {
+        self.answer_or_end().expect("the manager gave no answer")
+    }
+
+    /// `None` where the manager closed without an answer.
+    pub(crate) fn answer_or_end(&self) -> Option<Answer> {
         self.wait_for_answer();
         let mut packet = [0; 64];
-        let len = channel::receive(self.0.as_fd(), &mut packet).unwrap();
-        Answer::decode(&packet[..len]).unwrap()
+        match channel::receive(self.0.as_fd(), &mut packet) {
+            Ok(0) => None,
+            Ok(len) => Some(Answer::decode(&packet[..len]).unwrap()),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => None,
+            Err(error) => panic!("{error}"),
+        }
     }
 
     pub(crate) fn wait_for_answer(&self) {
@@ -377,7 +482,7 @@ pub(crate) fn read_records(bytes: &[u8]) -> (Vec<u8>, bool) {
 }
 
 /// Asks until there is an answer; fails the test when none comes.
-fn until<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn until<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(found) = probe() {

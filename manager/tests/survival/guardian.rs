@@ -1,0 +1,159 @@
+//! The guardian: what kills a worker, what ends the manager, what happens without a guardian.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use send_file_wire::{Answer, Framing, OfferId};
+
+use crate::downloads::{Download, Kind, MEGABYTE};
+use crate::rig::{Manager, Worker, connection, file_with, pattern, read_to_end, span, until};
+
+const DIED: &str = "a worker died; its successor goes on";
+
+#[test]
+fn a_worker_that_faults_is_succeeded_like_one_that_is_killed() {
+    for (signal, number) in [(Signal::SIGSEGV, 11), (Signal::SIGABRT, 6)] {
+        let manager = Manager::start(&[]);
+        let mut download = Download::new(Kind::Span).unwrap();
+        download.hand_over(&manager);
+        let worker = manager.worker();
+        until("the worker dies", || {
+            // The first SIGSEGV that is no fault is taken by Rust's handler for overflown stacks.
+            let _ = kill(worker, signal);
+            manager.worker_now().filter(|now| *now != worker)
+        });
+        let received = read_to_end(&mut download.client).unwrap_or_default();
+        download.check(&received);
+        assert_eq!(manager.wait_for_log(DIED)["signal"], number);
+    }
+}
+
+#[test]
+fn a_panic_closes_nothing_on_its_way() {
+    let manager = Manager::start_to_die_at("panic:step.sent", &[]);
+    let mut download = Download::new(Kind::UnsortedOverlappingRanges).unwrap();
+    manager.wait_until_listening();
+    download.hand_over(&manager);
+    let received = read_to_end(&mut download.client).unwrap();
+    download.check(&received);
+    assert_eq!(manager.wait_for_log(DIED)["signal"], 6);
+}
+
+#[test]
+fn an_accepted_offer_survives_a_kill_and_its_commit_is_honoured() {
+    let manager = Manager::start(&[]);
+    let offer = || {
+        let (client, server) = connection();
+        let file = file_with(&pattern(0, MEGABYTE));
+        let worker = Worker::connect(&manager);
+        worker.offer(&server, &file, Framing::Raw, &[span(0, MEGABYTE)]);
+        assert_eq!(worker.answer(), Answer::Accept(OfferId(1)));
+        (client, server, worker)
+    };
+    let (before, after, never) = (offer(), offer(), offer());
+    kill(manager.worker(), Signal::SIGKILL).unwrap();
+    // While nobody is there, or just somebody: the socket takes it.
+    before.2.commit(OfferId(1)).unwrap();
+    manager.wait_for_log(DIED);
+    after.2.commit(OfferId(1)).unwrap();
+    for (mut client, server, worker) in [before, after] {
+        drop((server, worker));
+        assert!(read_to_end(&mut client).unwrap() == pattern(0, MEGABYTE));
+    }
+    // One that is withdrawn is forgotten.
+    drop(never);
+    manager.wait_until_idle();
+}
+
+#[test]
+fn a_manager_that_is_ending_still_is_after_a_kill() {
+    let manager = Manager::start(&[]);
+    let mut download = Download::new(Kind::Span).unwrap();
+    download.hand_over(&manager);
+    manager.signal(Signal::SIGTERM);
+    manager.wait_for_log("ending: no new downloads");
+    kill(manager.worker(), Signal::SIGKILL).unwrap();
+    manager.wait_for_log(DIED);
+    assert!(!manager.socket.exists());
+    let received = read_to_end(&mut download.client).unwrap_or_default();
+    download.check(&received);
+    drop(download);
+    assert!(manager.wait_for_exit().success());
+}
+
+#[test]
+fn a_second_signal_cuts_downloads_although_the_worker_is_another_one() {
+    let manager = Manager::start(&[]);
+    let download = Download::new(Kind::Span).unwrap();
+    download.hand_over(&manager);
+    manager.signal(Signal::SIGTERM);
+    manager.wait_for_log("ending: no new downloads");
+    kill(manager.worker(), Signal::SIGKILL).unwrap();
+    manager.signal(Signal::SIGTERM);
+    assert!(manager.wait_for_exit().success());
+    let Download {
+        mut client, server, ..
+    } = download;
+    drop(server);
+    let error = read_to_end(&mut client).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+}
+
+#[test]
+fn a_signal_to_all_processes_at_once_counts_once() {
+    let manager = Manager::start(&[]);
+    let mut download = Download::new(Kind::Span).unwrap();
+    download.hand_over(&manager);
+    manager.signal_all(Signal::SIGTERM);
+    manager.wait_for_log("ending: no new downloads");
+    let received = read_to_end(&mut download.client).unwrap_or_default();
+    download.check(&received);
+    drop(download);
+    assert!(manager.wait_for_exit().success());
+    assert!(!manager.has_logged("ending: cutting running downloads"));
+}
+
+#[test]
+fn a_worker_without_a_guardian_finishes_its_downloads_and_ends() {
+    let manager = Manager::start(&[]);
+    let worker = manager.worker();
+    let mut download = Download::new(Kind::NginxOverUnix).unwrap();
+    download.hand_over(&manager);
+    manager.signal_guardian(Signal::SIGKILL);
+    manager.wait_for_log("the guardian is gone; this worker ends when its downloads have");
+    until("the path is free for another manager", || {
+        (!manager.socket.exists()).then_some(())
+    });
+    let received = read_to_end(&mut download.client).unwrap();
+    download.check(&received);
+    drop(download);
+    until("the worker ends", || {
+        kill(worker, None).is_err().then_some(())
+    });
+}
+
+#[test]
+fn workers_that_die_at_once_are_succeeded_ever_more_slowly_and_given_up_at_the_end() {
+    /// 1 + 2 + ... + 512 ms make 11 deaths in the first second, then there is one a second.
+    const EXPECTED: std::ops::Range<usize> = 6..20;
+    let manager = Manager::start_to_die_at("panic:recovery.swept@*", &[]);
+    let deaths = || manager.log().matches("a test asked for this panic").count();
+    until("the first death", || (deaths() > 0).then_some(()));
+    let (begun, before) = (Instant::now(), deaths());
+    // What is measured is a time.
+    std::thread::sleep(Duration::from_secs(3));
+    let seen = deaths() - before + 1;
+    let took = begun.elapsed();
+    // A busy machine makes it fewer, a longer sleep more.
+    assert!(
+        seen >= EXPECTED.start && seen as f32 <= EXPECTED.end as f32 * took.as_secs_f32() / 3.0,
+        "{seen} in {took:?}"
+    );
+    manager.signal(Signal::SIGTERM);
+    // Told apart by the time in between: two that are pending at once are one.
+    until("a death", || (deaths() > seen + before).then_some(()));
+    manager.signal(Signal::SIGTERM);
+    assert!(!manager.wait_for_exit().success());
+    assert!(manager.log().contains("gave up on ending in order"));
+}

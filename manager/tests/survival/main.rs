@@ -1,0 +1,10 @@
+//! Workers of the real daemon are killed, and no client notices.
+
+#[allow(dead_code, reason = "the handoff tests use all of it")]
+#[path = "../handoff/rig.rs"]
+mod rig;
+
+mod chaos;
+mod downloads;
+mod guardian;
+mod places;
