@@ -10,12 +10,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
+use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::limits::{PATIENCE, POLL};
-use crate::process::{Process, tail};
+use crate::process::{Process, members, tail};
 use crate::products::Products;
 use crate::run::{self, MANAGER_ACCOUNT};
 
@@ -105,6 +106,30 @@ impl Manager {
     /// Where it does not in time.
     pub fn wait_for_end(&mut self) -> anyhow::Result<ExitStatus> {
         self.process.wait_for_end().context("the manager")
+    }
+
+    /// The process that carries the downloads: the child of the guardian, which is the first process.
+    pub fn worker(&self) -> Option<Pid> {
+        let group = self.process.group();
+        let mut others = members(group).into_iter().map(Pid::from_raw);
+        others.find(|pid| *pid != group)
+    }
+
+    /// Kills the worker alone and waits for its successor.
+    ///
+    /// # Errors
+    /// Where there is none to kill, or none comes.
+    pub fn kill_worker(&self) -> anyhow::Result<()> {
+        let worker = self.worker().context("the manager has no worker")?;
+        kill(worker, Signal::SIGKILL).context("killing the worker")?;
+        let deadline = Instant::now() + PATIENCE;
+        while self.worker().is_none_or(|now| now == worker) {
+            if Instant::now() > deadline {
+                bail!("no successor came:\n{}", self.log_tail());
+            }
+            std::thread::sleep(POLL);
+        }
+        Ok(())
     }
 
     /// Kills all of it, guardians included.

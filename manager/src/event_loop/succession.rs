@@ -12,6 +12,7 @@ use crate::limits::REVIVED_PER_TURN;
 use crate::outcome::Outcome;
 use crate::peer::Peer;
 use crate::recovery::{Dormant, Found, Waiting, give_up};
+use crate::registry::Handle;
 use crate::sys::head::Ending;
 use crate::sys::socket;
 use crate::sys::table::SlotIndex;
@@ -53,10 +54,12 @@ impl EventLoop {
                     self.greet_again(socket, now);
                 }
                 Waiting::Landed(socket, descriptors) => {
-                    if let Some(handle) = self.greet_again(socket, now) {
-                        let outcome = self.hear_offer(handle, slot, Some(descriptors), now);
-                        self.follow(handle, outcome, now);
-                    }
+                    let Some(handle) = self.greet_again(socket, now) else {
+                        self.table.release(slot);
+                        continue;
+                    };
+                    let outcome = self.hear_offer(handle, slot, Some(descriptors), now);
+                    self.follow(handle, outcome, now);
                 }
                 Waiting::Offered(socket, descriptors) => {
                     self.wait_for_commit_again(slot, socket, descriptors, now);
@@ -66,7 +69,7 @@ impl EventLoop {
         }
     }
 
-    fn greet_again(&mut self, socket: OwnedFd, now: Instant) -> Option<crate::registry::Handle> {
+    fn greet_again(&mut self, socket: OwnedFd, now: Instant) -> Option<Handle> {
         let uid = socket::peer_uid(socket.as_fd()).unwrap_or(u32::MAX);
         self.add_peer(Peer::new(socket, uid, now), now)
     }

@@ -6,6 +6,7 @@ use std::net::{Shutdown, TcpStream};
 use std::num::{NonZeroU16, NonZeroU64};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use send_file_wire::{FastCgi, Framing, Part, Rate, ServerKind};
@@ -15,6 +16,9 @@ use crate::rig::{
 };
 
 pub(crate) const MEGABYTE: u64 = 1 << 20;
+
+/// More than the kernel holds between a manager and a client that reads nothing.
+const BODY_BYTES: u64 = 24 * MEGABYTE;
 
 /// One kind of download.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +74,7 @@ impl Download {
             Kind::InTheKernel => memory_file(160_000),
             Kind::AtARate => memory_file(6 * MEGABYTE),
             Kind::SmallWindow => memory_file(MEGABYTE),
-            _ => memory_file(24 * MEGABYTE),
+            _ => memory_file(BODY_BYTES),
         };
         let len = content.len() as u64;
         let parts = match kind {
@@ -165,7 +169,10 @@ fn tcp((client, server): (TcpStream, TcpStream)) -> (Box<dyn Read + Send>, Owned
 }
 
 fn memory_file(bytes: u64) -> (File, Vec<u8>) {
-    let content = pattern(0, bytes);
+    // Made once: it takes longer than the download.
+    static PATTERN: OnceLock<Vec<u8>> = OnceLock::new();
+    let pattern = PATTERN.get_or_init(|| pattern(0, BODY_BYTES));
+    let content = pattern[..bytes as usize].to_vec();
     (file_with(&content), content)
 }
 

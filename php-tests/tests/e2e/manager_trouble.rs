@@ -17,6 +17,7 @@ use crate::{OwnBody, named, on_a_new_stack};
 pub(crate) const CASES: &[(&str, OwnBody)] = named![
     a_client_that_resets_or_closes_under_way_leaves_nothing_behind,
     a_manager_told_to_stop_finishes_the_running_download,
+    a_killed_worker_of_the_manager_loses_no_download,
     a_killed_manager_is_replaced_by_streaming,
     a_manager_started_anew_takes_downloads_again,
     a_frozen_manager_is_replaced_by_streaming,
@@ -119,6 +120,28 @@ fn a_manager_told_to_stop_finishes_the_running_download(kind: Kind) -> anyhow::R
         let status = stack.manager_mut().wait_for_end()?;
         ensure!(status.success(), "the manager ended with {status}");
         streamed(stack).map(drop)
+    })
+}
+
+fn a_killed_worker_of_the_manager_loses_no_download(kind: Kind) -> anyhow::Result<()> {
+    on_a_new_stack(kind, &Options::with_manager(), |stack| {
+        let case = Case::on(stack);
+        handed_off(&case)?;
+        let manager = stack.manager();
+        let base = manager.idle_descriptor_count();
+        let held: Vec<Held> = (0..3)
+            .map(|_| Held::begin(&case, &case.files.big))
+            .collect::<anyhow::Result<_>>()?;
+        for _ in 0..3 {
+            manager.kill_worker()?;
+            handed_off(&case)?;
+        }
+        for held in held {
+            let answer = held.finish()?;
+            answer.is_the_file(&case.files.big)?;
+            case.was_handed_off(&answer)?;
+        }
+        manager.wait_for_descriptor_count(base)
     })
 }
 
