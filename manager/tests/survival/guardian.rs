@@ -1,10 +1,11 @@
 //! The guardian: what kills a worker, what ends the manager, what happens without a guardian.
 
-use std::io;
+use std::io::{self, Read};
+use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
-use send_file_wire::{Answer, Framing, OfferId};
+use send_file_wire::{Answer, Framing, OfferId, Rate};
 
 use crate::downloads::{Download, Kind, MEGABYTE};
 use crate::rig::{Manager, Worker, connection, file_with, pattern, read_to_end, span, until};
@@ -98,6 +99,52 @@ fn a_second_signal_cuts_downloads_although_the_worker_is_another_one() {
     drop(server);
     let error = read_to_end(&mut client).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+}
+
+#[test]
+fn a_download_that_lingers_is_complete_although_the_worker_was_killed_and_the_manager_ends() {
+    let manager = Manager::start(&[]);
+    let mut download = Download::new(Kind::InTheKernel).unwrap();
+    download.hand_over(&manager);
+    // The manager has said the end; it waits for the client's.
+    let received = read_to_end(&mut download.client).unwrap();
+    download.check(&received);
+    manager.signal(Signal::SIGTERM);
+    manager.wait_for_log("ending: no new downloads");
+    kill(manager.worker(), Signal::SIGKILL).unwrap();
+    manager.wait_for_log(DIED);
+    manager.signal(Signal::SIGTERM);
+    assert!(manager.wait_for_exit().success());
+    let ended = manager.wait_for_log("download ended");
+    assert_eq!(ended["outcome"], "complete");
+}
+
+#[test]
+fn a_paced_download_gets_no_second_burst_from_a_successor() {
+    const BURST_BYTES: u64 = 200_000;
+    const BYTES_PER_SEC: u64 = 50_000;
+    const KILLS: u32 = 5;
+    let manager = Manager::start(&[]);
+    let mut download = Download::new(Kind::Span).unwrap();
+    download.rate = Some(Rate {
+        bytes_per_sec: NonZeroU64::new(BYTES_PER_SEC).unwrap(),
+        burst_bytes: BURST_BYTES,
+    });
+    let begun = Instant::now();
+    download.hand_over(&manager);
+    let mut received = vec![0; BURST_BYTES as usize];
+    download.client.read_exact(&mut received).unwrap();
+    for kills in 1..=KILLS {
+        kill(manager.worker(), Signal::SIGKILL).unwrap();
+        until("a successor", || {
+            (manager.log_lines(DIED).len() == kills as usize).then_some(())
+        });
+    }
+    let mut more = vec![0; BYTES_PER_SEC as usize];
+    download.client.read_exact(&mut more).unwrap();
+    assert!(begun.elapsed() >= Duration::from_secs(1));
+    received.append(&mut more);
+    assert!(received == download.body[..received.len()]);
 }
 
 #[test]
