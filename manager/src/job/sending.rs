@@ -77,6 +77,9 @@ impl Job {
             Ok(0) => Err(Outcome::FileTruncated),
             Ok(bytes) => {
                 crash::point("step.sent");
+                if self.is_cut() {
+                    crash::point("cut.sent");
+                }
                 self.stream.advance(from, bytes as u64);
                 if let Some(pace) = self.pace_of(from) {
                     pace.spend(bytes as u64);

@@ -194,14 +194,16 @@ fn handoffs_under_kills_are_taken_or_streamed_but_no_client_is_lost() {
                     let (mut client, mut server) = connection();
                     // The file's position is the connection's alone.
                     let file = reopen(&file);
-                    let counter =
-                        match hand_over_or_stream(&manager, &mut server, &file, BODY_BYTES) {
-                            true => &taken,
-                            false => &streamed,
-                        };
+                    let is_taken = hand_over_or_stream(&manager, &mut server, &file, BODY_BYTES);
+                    let counter = if is_taken { &taken } else { &streamed };
                     counter.fetch_add(1, Ordering::Relaxed);
                     drop(server);
-                    assert!(read_to_end(&mut client).unwrap() == pattern(0, BODY_BYTES));
+                    let received = read_to_end(&mut client).unwrap();
+                    assert!(
+                        received == pattern(0, BODY_BYTES),
+                        "{} bytes, taken: {is_taken}",
+                        received.len()
+                    );
                 }
             });
         }

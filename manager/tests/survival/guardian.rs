@@ -111,9 +111,11 @@ fn a_download_that_lingers_is_complete_although_the_worker_was_killed_and_the_ma
     download.check(&received);
     manager.signal(Signal::SIGTERM);
     manager.wait_for_log("ending: no new downloads");
-    kill(manager.worker(), Signal::SIGKILL).unwrap();
-    manager.wait_for_log(DIED);
+    // Its successor finds that everything is to be cut.
+    let stopped = manager.stop_worker();
     manager.signal(Signal::SIGTERM);
+    manager.wait_for_doorbell();
+    kill(stopped, Signal::SIGKILL).unwrap();
     assert!(manager.wait_for_exit().success());
     let ended = manager.wait_for_log("download ended");
     assert_eq!(ended["outcome"], "complete");

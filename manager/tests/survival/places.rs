@@ -102,6 +102,19 @@ fn a_download_that_is_all_sent_ends_in_order_wherever_a_worker_dies() {
 }
 
 #[test]
+fn a_client_that_has_stalled_gets_no_second_chance_from_a_successor() {
+    let place = "end.logged";
+    let manager = doomed(place, &["--stall-timeout", "1"]);
+    let download = Download::new(Kind::Span).unwrap();
+    download.hand_over(&manager);
+    has_died_once(&manager, place);
+    let ended = manager.log_lines("download ended");
+    assert!(ended.len() == 2 && ended.iter().all(|line| line["outcome"] == "stalled"));
+    // Counted from when the successor found it.
+    assert!(ended[1]["duration_ms"].as_u64().unwrap() < 500);
+}
+
+#[test]
 fn a_download_whose_slot_is_free_already_is_forgotten() {
     let place = "end.released";
     let manager = doomed(place, &[]);
@@ -219,6 +232,33 @@ fn a_response_that_was_being_cut_is_ended_in_order() {
 }
 
 #[test]
+fn a_record_of_a_shrunk_file_that_was_being_filled_up_is_filled_up_to_its_end() {
+    let place = "cut.sent";
+    let manager = doomed(place, &[]);
+    let Download {
+        mut client,
+        server,
+        file,
+        framing,
+        parts,
+        body,
+        ..
+    } = Download::new(Kind::NginxOverUnix).unwrap();
+    manager.hand_over(&server, &file, framing, &parts);
+    drop(server);
+    file.set_len(20 * MEGABYTE + 77).unwrap();
+    let (received, ended) = read_records(&read_to_end(&mut client).unwrap());
+    assert!(ended && received.len() < body.len());
+    assert!(received[..20 << 20] == body[..20 << 20]);
+    drop(client);
+    has_died_once(&manager, place);
+    assert_eq!(
+        manager.wait_for_log("download ended")["outcome"],
+        "file truncated"
+    );
+}
+
+#[test]
 fn a_file_that_shrinks_under_a_dead_worker_never_makes_a_response_that_looks_complete() {
     let manager = Manager::start(&[]);
     let (mut web_server, worker_end) = UnixStream::pair().unwrap();
@@ -266,6 +306,10 @@ fn a_download_whose_place_is_not_known_for_certain_is_reset_and_never_gone_on_wi
         assert!(manager.log().contains("broke a download off"));
         drop(client);
         manager.wait_until_idle();
+        // It ends at once, with nothing left that it counts.
+        manager.signal(Signal::SIGTERM);
+        assert!(manager.wait_for_exit().success());
+        assert_eq!(manager.log_lines(DIED).len(), 1);
     };
     // Out of the span; inside it, where only TCP knows better; by one byte.
     broken_off(SeekFrom::Start(BODY_BYTES + 1));
