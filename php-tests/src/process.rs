@@ -166,13 +166,14 @@ impl Process {
             .collect()
     }
 
-    /// The physical memory of the group, in bytes.
+    /// The physical memory of the group, in bytes; what its processes share counts once.
     pub fn resident_bytes(&self) -> u64 {
-        let pages = |pid: &i32| -> Option<u64> {
-            let statm = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
-            statm.split(' ').nth(1)?.parse().ok()
+        let kib = |pid: &i32| -> Option<u64> {
+            let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+            let share = rollup.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+            share.trim().strip_suffix(" kB")?.parse().ok()
         };
-        members(self.group()).iter().filter_map(pages).sum::<u64>() * 4096
+        members(self.group()).iter().filter_map(kib).sum::<u64>() * 1024
     }
 
     /// Where its output goes.
