@@ -13,7 +13,7 @@ use crate::event_loop::EventLoop;
 use crate::guardian::{Foundation, Role, guard};
 use crate::recovery::Found;
 use crate::settings::{Arguments, LogFormat, Settings};
-use crate::sys::descriptors::Unclaimed;
+use crate::sys::descriptors::{Unclaimed, open_now};
 use crate::sys::signals;
 
 /// Runs until told to end by SIGTERM or SIGINT.
@@ -21,6 +21,7 @@ use crate::sys::signals;
 /// # Errors
 /// A sentence for the administrator.
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let inherited = open_now();
     let settings = Settings::from_arguments(arguments)?;
     start_log(settings.log_format);
     abort_on_panic();
@@ -28,7 +29,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     setrlimit(Resource::RLIMIT_CORE, 0, 0).context("could not turn core dumps off")?;
     let signals = signals::hold().context("could not set up signals")?;
     let listener = Listener::bind(&settings)?;
-    let foundation = Foundation::new(listener, settings.max_jobs)
+    let foundation = Foundation::new(listener, settings.max_jobs, inherited)
         .context("could not set up what workers share")?;
     tracing::info!(
         socket = %settings.socket.display(),
@@ -40,7 +41,8 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     match guard(foundation, &signals) {
         Role::Worker(foundation, unclaimed) => work(settings, foundation, unclaimed),
         Role::Ended => Ok(()),
-        Role::GaveUp => bail!("gave up on ending in order: the workers kept dying"),
+        Role::GaveUp => bail!("gave up: the workers kept dying"),
+        Role::CouldNotStart(errno) => bail!("could not start a worker process: {errno}"),
     }
 }
 
@@ -49,7 +51,13 @@ fn work(settings: Settings, mut foundation: Foundation, mut unclaimed: Unclaimed
     crash::this_is_worker(foundation.table.head().generation());
     unclaimed.except(&foundation.table);
     unclaimed.except(&foundation.doorbell);
-    unclaimed.except(&foundation.guardian);
+    unclaimed.except_inherited(&foundation.inherited);
+    match &foundation.guardian {
+        Some(guardian) => unclaimed.except(guardian),
+        None => tracing::warn!(
+            "this kernel or container has no pidfd_open: nobody will notice the guardian's end"
+        ),
+    }
     if foundation.is_serving() {
         unclaimed.except(&foundation.listener);
     }

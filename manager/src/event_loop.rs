@@ -52,7 +52,7 @@ pub struct EventLoop {
     /// Connections may be waiting: no `EAGAIN` since the last event.
     listener_ready: bool,
     doorbell: EventFd,
-    guardian: OwnedFd,
+    guardian: Option<OwnedFd>,
     peers: Registry<Peer>,
     jobs: Registry<Running>,
     /// Downloads of a dead worker that wait for their turn to be gone on with.
@@ -77,6 +77,7 @@ impl EventLoop {
             table,
             doorbell,
             guardian,
+            inherited: _,
         } = foundation;
         let listener = if is_serving {
             Some(listener)
@@ -144,7 +145,9 @@ impl EventLoop {
             register(&self.poll, listener.as_fd(), Key::Listener, readable)?;
         }
         register(&self.poll, self.doorbell.as_fd(), Key::Doorbell, readable)?;
-        register(&self.poll, self.guardian.as_fd(), Key::Guardian, readable)?;
+        if let Some(guardian) = &self.guardian {
+            register(&self.poll, guardian.as_fd(), Key::Guardian, readable)?;
+        }
         if let Some(found) = self.found.take() {
             self.take_up(found, now);
         }

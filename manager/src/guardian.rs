@@ -7,9 +7,10 @@
 #![forbid(unsafe_code)]
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -17,7 +18,7 @@ use nix::unistd::Pid;
 
 use crate::accept::Listener;
 use crate::limits::{
-    FIRST_RESTART_PAUSE, MAX_DEATHS_AT_THE_END, MAX_RESTART_PAUSE, MAX_START_PAUSE, STEADY_LIFE,
+    FIRST_RESTART_PAUSE, MAX_DEATHS_IN_A_ROW, MAX_RESTART_PAUSE, MAX_START_PAUSE, STEADY_LIFE,
 };
 use crate::sys::descriptors::Unclaimed;
 use crate::sys::head::Ending;
@@ -32,8 +33,10 @@ pub struct Foundation {
     pub table: JobTable,
     /// By which the guardian tells the worker to look at the head of the table.
     pub doorbell: EventFd,
-    /// By which the worker learns that the guardian is gone.
-    pub guardian: OwnedFd,
+    /// By which the worker learns that the guardian is gone. Older kernels and some containers do not offer it.
+    pub guardian: Option<OwnedFd>,
+    /// What was open before, for whatever reason: it stays open.
+    pub inherited: Vec<RawFd>,
 }
 
 /// Who returned from [`guard`].
@@ -42,22 +45,25 @@ pub enum Role {
     Worker(Foundation, Unclaimed),
     /// The guardian, after the last worker has ended in order.
     Ended,
-    /// The guardian, after too many workers died while they were to end.
+    /// The guardian, after too many workers died one after the other, and nothing was to be had by another one.
     GaveUp,
+    /// Nobody yet: the first worker could not be made.
+    CouldNotStart(Errno),
 }
 
 impl Foundation {
     /// Everything for so many downloads.
     ///
     /// # Errors
-    /// Those of the memory for the table, eventfd(2) and pidfd_open(2).
-    pub fn new(listener: Listener, max_jobs: u32) -> io::Result<Foundation> {
+    /// Those of the memory for the table and of eventfd(2).
+    pub fn new(listener: Listener, max_jobs: u32, inherited: Vec<RawFd>) -> io::Result<Foundation> {
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
         Ok(Foundation {
             listener,
             table: JobTable::create(max_jobs)?,
             doorbell: EventFd::from_flags(flags)?,
-            guardian: end_of_this_process()?,
+            guardian: end_of_this_process().ok(),
+            inherited,
         })
     }
 
@@ -79,6 +85,7 @@ pub fn guard(foundation: Foundation, signals: &SigSet) -> Role {
             // From here on this is the worker: it leaves, with everything.
             Ok(Twin::Child(unclaimed)) => return Role::Worker(foundation, unclaimed),
             Ok(Twin::Parent(child)) => Some(child),
+            Err(errno) if head.generation() == 1 => return Role::CouldNotStart(errno),
             // No memory or no process to be had: like a worker that died at once, tried again after a pause.
             Err(_) => None,
         };
@@ -94,8 +101,13 @@ pub fn guard(foundation: Foundation, signals: &SigSet) -> Role {
             }
         }
         let pause = deaths.pause_after(started.elapsed(), head.has_served());
-        // Nobody waits for ever for an end that cannot be had in order.
-        if head.ending() == Ending::Cut && deaths.in_a_row > MAX_DEATHS_AT_THE_END {
+        // Nobody waits for ever for an end that cannot be had in order, or knocks for ever where nobody will ever serve.
+        let is_hopeless = match head.ending() {
+            Ending::No => !head.has_ever_served(),
+            Ending::Draining => !head.has_served(),
+            Ending::Cut => true,
+        };
+        if is_hopeless && deaths.in_a_row > MAX_DEATHS_IN_A_ROW {
             std::mem::forget(foundation);
             return Role::GaveUp;
         }

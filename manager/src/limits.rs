@@ -83,5 +83,5 @@ pub const MAX_RESTART_PAUSE: Duration = Duration::from_millis(50);
 /// The longest pause where workers die before they serve: nobody would be served sooner.
 pub const MAX_START_PAUSE: Duration = Duration::from_secs(1);
 
-/// Deaths in a row after which a manager that is ending gives up its downloads.
-pub const MAX_DEATHS_AT_THE_END: u32 = 10;
+/// Deaths in a row after which a manager that is ending gives up its downloads, and one that never served gives up.
+pub const MAX_DEATHS_IN_A_ROW: u32 = 10;

@@ -100,8 +100,11 @@ impl Found {
 
     fn running(&mut self, slot_index: SlotIndex, slot: &Slot, unclaimed: &mut Unclaimed) {
         let descriptors = claim_descriptors(slot, unclaimed);
-        let staging = unclaimed.claim(slot.numbers().staging).map(Staging::from);
-        match descriptors {
+        let number = slot.numbers().staging;
+        let staging = unclaimed.claim(number).map(Staging::from);
+        // Without it the place in the file would be taken from where the file itself stands, which is another one.
+        let is_whole = number < 0 || staging.is_some();
+        match descriptors.filter(|_| is_whole) {
             Some(descriptors) => self.running.push_back(Dormant {
                 slot: slot_index,
                 descriptors,

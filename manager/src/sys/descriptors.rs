@@ -5,6 +5,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::libc;
+use nix::sys::resource::{Resource, getrlimit};
 use send_file_wire::{Descriptors, ReceiveError};
 
 use super::slot::Slot;
@@ -36,6 +37,11 @@ impl Unclaimed {
     /// Says that a value that came with the memory of the process owns this one.
     pub fn except(&mut self, owned: &impl AsRawFd) {
         self.claimed.insert(owned.as_raw_fd());
+    }
+
+    /// Says that these are somebody else's.
+    pub fn except_inherited(&mut self, numbers: &[RawFd]) {
+        self.claimed.extend(numbers);
     }
 
     /// The descriptor of this number; `None` where it is not open, or somebody's already.
@@ -90,7 +96,35 @@ fn close_range(first: u32, end: u32) -> nix::Result<()> {
     }
     // SAFETY: the numbers between two claimed ones are nobody's (`Unclaimed`).
     let result = unsafe { libc::syscall(libc::SYS_close_range, first, end - 1, 0) };
-    Errno::result(result).map(drop)
+    match Errno::result(result) {
+        // Linux before 5.9, or a container that does not know it.
+        Err(Errno::ENOSYS | Errno::EPERM) => close_one_by_one(first, end),
+        result => result.map(drop),
+    }
+}
+
+fn close_one_by_one(first: u32, end: u32) -> nix::Result<()> {
+    let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    let end = u64::from(end).min(limit);
+    for number in u64::from(first)..end {
+        // SAFETY: as above. Most are not open, which is no error here.
+        unsafe { libc::close(number as RawFd) };
+    }
+    Ok(())
+}
+
+/// The numbers behind the standard streams that are open now.
+pub fn open_now() -> Vec<RawFd> {
+    let Ok(listed) = std::fs::read_dir("/proc/self/fd") else {
+        return Vec::new();
+    };
+    let number = |entry: std::io::Result<std::fs::DirEntry>| -> Option<RawFd> {
+        entry.ok()?.file_name().to_str()?.parse().ok()
+    };
+    let mut numbers: Vec<RawFd> = listed.filter_map(number).collect();
+    // The listing had one of its own.
+    numbers.retain(|number| *number > 2 && is_open(*number));
+    numbers
 }
 
 fn is_open(number: RawFd) -> bool {

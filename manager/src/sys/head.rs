@@ -48,6 +48,11 @@ impl Head {
         self.served.load(Ordering::Acquire) == self.generation()
     }
 
+    /// Whether any worker got as far as serving.
+    pub fn has_ever_served(&self) -> bool {
+        self.served.load(Ordering::Acquire) > 0
+    }
+
     /// How far the ending is.
     pub fn ending(&self) -> Ending {
         match self.ending.load(Ordering::Acquire) {
