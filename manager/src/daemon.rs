@@ -13,7 +13,7 @@ use crate::event_loop::EventLoop;
 use crate::guardian::{Foundation, Role, guard};
 use crate::recovery::Found;
 use crate::settings::{Arguments, LogFormat, Settings};
-use crate::sys::descriptors::{Unclaimed, open_now};
+use crate::sys::descriptors::Unclaimed;
 use crate::sys::signals;
 
 /// Runs until told to end by SIGTERM or SIGINT.
@@ -21,7 +21,6 @@ use crate::sys::signals;
 /// # Errors
 /// A sentence for the administrator.
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let inherited = open_now();
     let settings = Settings::from_arguments(arguments)?;
     start_log(settings.log_format);
     abort_on_panic();
@@ -29,7 +28,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     setrlimit(Resource::RLIMIT_CORE, 0, 0).context("could not turn core dumps off")?;
     let signals = signals::hold().context("could not set up signals")?;
     let listener = Listener::bind(&settings)?;
-    let foundation = Foundation::new(listener, settings.max_jobs, inherited)
+    let foundation = Foundation::new(listener, settings.max_jobs)
         .context("could not set up what workers share")?;
     tracing::info!(
         socket = %settings.socket.display(),
@@ -51,7 +50,6 @@ fn work(settings: Settings, mut foundation: Foundation, mut unclaimed: Unclaimed
     crash::this_is_worker(foundation.table.head().generation());
     unclaimed.except(&foundation.table);
     unclaimed.except(&foundation.doorbell);
-    unclaimed.except_inherited(&foundation.inherited);
     match &foundation.guardian {
         Some(guardian) => unclaimed.except(guardian),
         None => tracing::warn!(

@@ -77,7 +77,6 @@ impl EventLoop {
             table,
             doorbell,
             guardian,
-            inherited: _,
         } = foundation;
         let listener = if is_serving {
             Some(listener)

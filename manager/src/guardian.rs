@@ -7,7 +7,7 @@
 #![forbid(unsafe_code)]
 
 use std::io;
-use std::os::fd::{OwnedFd, RawFd};
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -35,8 +35,6 @@ pub struct Foundation {
     pub doorbell: EventFd,
     /// By which the worker learns that the guardian is gone. Older kernels and some containers do not offer it.
     pub guardian: Option<OwnedFd>,
-    /// What was open before, for whatever reason: it stays open.
-    pub inherited: Vec<RawFd>,
 }
 
 /// Who returned from [`guard`].
@@ -56,14 +54,13 @@ impl Foundation {
     ///
     /// # Errors
     /// Those of the memory for the table and of eventfd(2).
-    pub fn new(listener: Listener, max_jobs: u32, inherited: Vec<RawFd>) -> io::Result<Foundation> {
+    pub fn new(listener: Listener, max_jobs: u32) -> io::Result<Foundation> {
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
         Ok(Foundation {
             listener,
             table: JobTable::create(max_jobs)?,
             doorbell: EventFd::from_flags(flags)?,
             guardian: end_of_this_process().ok(),
-            inherited,
         })
     }
 

@@ -39,11 +39,6 @@ impl Unclaimed {
         self.claimed.insert(owned.as_raw_fd());
     }
 
-    /// Says that these are somebody else's.
-    pub fn except_inherited(&mut self, numbers: &[RawFd]) {
-        self.claimed.extend(numbers);
-    }
-
     /// The descriptor of this number; `None` where it is not open, or somebody's already.
     pub fn claim(&mut self, number: RawFd) -> Option<OwnedFd> {
         if number < 0 || !is_open(number) || !self.claimed.insert(number) {
@@ -111,20 +106,6 @@ fn close_one_by_one(first: u32, end: u32) -> nix::Result<()> {
         unsafe { libc::close(number as RawFd) };
     }
     Ok(())
-}
-
-/// The numbers behind the standard streams that are open now.
-pub fn open_now() -> Vec<RawFd> {
-    let Ok(listed) = std::fs::read_dir("/proc/self/fd") else {
-        return Vec::new();
-    };
-    let number = |entry: std::io::Result<std::fs::DirEntry>| -> Option<RawFd> {
-        entry.ok()?.file_name().to_str()?.parse().ok()
-    };
-    let mut numbers: Vec<RawFd> = listed.filter_map(number).collect();
-    // The listing had one of its own.
-    numbers.retain(|number| *number > 2 && is_open(*number));
-    numbers
 }
 
 fn is_open(number: RawFd) -> bool {
