@@ -9,8 +9,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use nix::errno::Errno;
+use nix::sys::socket::sockopt::AcceptConn;
 use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket as new_socket,
+    AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, getsockname, getsockopt, listen,
+    socket as new_socket,
 };
 use nix::unistd::chown;
 use send_file_wire::channel;
@@ -68,6 +70,31 @@ impl Listener {
         })
     }
 
+    /// Goes on with the socket of the program before this one.
+    ///
+    /// # Errors
+    /// A sentence that says what it is instead.
+    pub fn inherit(socket: OwnedFd, settings: &Settings) -> anyhow::Result<Listener> {
+        let path = &settings.socket;
+        if !getsockopt(&socket, AcceptConn).context("what was handed on is no socket")? {
+            bail!("what was handed on is not a listening socket");
+        }
+        let address: UnixAddr =
+            getsockname(socket.as_raw_fd()).context("what was handed on is not a Unix socket")?;
+        if address.path() != Some(path.as_path()) {
+            bail!(
+                "the socket is another one than {}: that takes a restart",
+                path.display()
+            );
+        }
+        let inode = fs::symlink_metadata(path).map_or(0, |metadata| metadata.ino());
+        Ok(Listener {
+            socket,
+            path: path.clone(),
+            inode,
+        })
+    }
+
     /// Takes the next connection without waiting.
     pub fn accept(&self) -> Accepted {
         loop {
@@ -88,18 +115,8 @@ impl Listener {
         self.socket.as_fd()
     }
 
-    /// Forgets the socket, which another process has closed or which nobody owns any more; the path goes.
-    pub fn abandon(self) {
-        self.remove_path();
-        std::mem::forget(self.socket);
-    }
-
-    /// Stops listening; the path goes, unless another manager has taken it meanwhile.
-    pub fn close(self) {
-        self.remove_path();
-    }
-
-    fn remove_path(&self) {
+    /// Removes the path, unless another manager has taken it meanwhile.
+    pub fn remove_path(&self) {
         if fs::symlink_metadata(&self.path).is_ok_and(|metadata| metadata.ino() == self.inode) {
             let _ = fs::remove_file(&self.path);
         }

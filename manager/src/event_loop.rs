@@ -7,24 +7,25 @@
 
 mod ending;
 mod offers;
+mod status;
 mod succession;
 
 use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mio::event::Event;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll};
 use nix::sys::eventfd::EventFd;
 
-use crate::accept::Listener;
 use crate::crash;
 use crate::guardian::Foundation;
 use crate::job::{Job, Turn};
 use crate::key::Key;
-use crate::limits::{EVENTS_PER_TURN, LOOP_TURN_BYTES};
+use crate::limits::{EVENTS_PER_TURN, HEARTBEAT, LOOP_TURN_BYTES};
+use crate::master::Seat;
 use crate::outcome::Outcome;
 use crate::peer::Peer;
 use crate::recovery::{Dormant, Found};
@@ -48,9 +49,11 @@ pub struct EventLoop {
     poll: Poll,
     settings: Settings,
     table: JobTable,
-    listener: Option<Listener>,
+    seat: Seat,
     /// Connections may be waiting: no `EAGAIN` since the last event.
     listener_ready: bool,
+    /// The others have had their head start for the connections that wait now.
+    head_start_given: bool,
     doorbell: EventFd,
     guardian: Option<OwnedFd>,
     peers: Registry<Peer>,
@@ -66,30 +69,38 @@ pub struct EventLoop {
     job_descriptors: usize,
     refusals: Refusals,
     ending: Ending,
+    /// The guardian is gone.
+    is_orphaned: bool,
+    /// Answered ones.
+    inquiries: u32,
+}
+
+/// Why the loop is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leaving {
+    /// It was told to end, and has.
+    Ended,
+    /// The guardian is gone, and this process is to take its place.
+    Orphaned,
 }
 
 impl EventLoop {
     /// A loop that serves this listener, and goes on with what was found.
     pub fn new(poll: Poll, settings: Settings, foundation: Foundation, found: Found) -> EventLoop {
-        let is_serving = foundation.is_serving();
         let Foundation {
-            listener,
+            seat,
             table,
             doorbell,
             guardian,
         } = foundation;
-        let listener = if is_serving {
-            Some(listener)
-        } else {
-            listener.abandon();
-            None
-        };
+        let inquiries = table.head().inquiries();
         EventLoop {
             poll,
             settings,
             table,
-            listener,
+            seat,
             listener_ready: true,
+            head_start_given: false,
             doorbell,
             guardian,
             peers: Registry::new(),
@@ -102,18 +113,23 @@ impl EventLoop {
             job_descriptors: 0,
             refusals: Refusals::new(),
             ending: Ending::No,
+            is_orphaned: false,
+            inquiries,
         }
     }
 
-    /// Serves until it was told to end and has.
+    /// Serves until it was told to end and has, or has lost its guardian.
     ///
     /// # Errors
     /// Those of epoll. The loop must not be dropped then: a successor will want its descriptors.
-    pub fn run(&mut self) -> io::Result<()> {
+    pub fn run(&mut self) -> io::Result<Leaving> {
         let mut events = Events::with_capacity(EVENTS_PER_TURN);
         let mut waiting_peers = Vec::new();
         self.start(Instant::now())?;
-        while !self.is_over() {
+        loop {
+            if let Some(leaving) = self.leaving() {
+                return Ok(leaving);
+            }
             self.wait(&mut events)?;
             let now = Instant::now();
             for event in &events {
@@ -123,24 +139,46 @@ impl EventLoop {
             for peer in waiting_peers.drain(..) {
                 self.serve_peer(peer, now);
             }
-            self.table.head().note_served();
+            self.report();
             self.revive_some(now);
             self.serve_ready_jobs(now);
             while let Some(key) = self.timers.pop_expired(now) {
                 self.expire(key, now);
             }
+            debug_assert!(
+                self.downloads() + self.peers.len() > 0
+                    || (self.cookies.is_empty() && self.job_descriptors == 0),
+                "with nobody served, something is still counted"
+            );
         }
-        debug_assert!(
-            !self.peers.is_empty() || (self.cookies.is_empty() && self.job_descriptors == 0),
-            "with nobody served, something is still counted"
-        );
-        Ok(())
+    }
+
+    /// What outlives a worker. Nothing else is dropped: it is the successor's.
+    pub fn into_foundation(self) -> Foundation {
+        let EventLoop {
+            poll,
+            table,
+            seat,
+            doorbell,
+            guardian,
+            peers,
+            jobs,
+            dormant,
+            ..
+        } = self;
+        std::mem::forget((poll, peers, jobs, dormant));
+        Foundation {
+            seat,
+            table,
+            doorbell,
+            guardian,
+        }
     }
 
     /// Registers what it listens to, and takes up what a dead worker left.
     fn start(&mut self, now: Instant) -> io::Result<()> {
         let readable = Interest::READABLE;
-        if let Some(listener) = &self.listener {
+        if let Some(listener) = &self.seat.listener {
             register(&self.poll, listener.as_fd(), Key::Listener, readable)?;
         }
         register(&self.poll, self.doorbell.as_fd(), Key::Doorbell, readable)?;
@@ -158,10 +196,13 @@ impl EventLoop {
         let now = Instant::now();
         let accepting = self.listener_ready && self.may_accept();
         let timeout = if self.ready.is_empty() && self.dormant.is_empty() && !accepting {
-            self.timers.next_timeout(now)
+            let next = self.timers.next_timeout(now);
+            Some(next.map_or(HEARTBEAT, |next| next.min(HEARTBEAT)))
         } else {
-            Some(std::time::Duration::ZERO)
+            Some(Duration::ZERO)
         };
+        self.table.head().count_turn();
+        self.table.head().set_current(None);
         match self.poll.poll(events, timeout) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
             result => result,
@@ -172,7 +213,7 @@ impl EventLoop {
         match Key::from_token(event.token()) {
             Key::Listener => self.listener_ready = true,
             Key::Doorbell => self.answer_doorbell(now),
-            Key::Guardian => self.note_lost_guardian(now),
+            Key::Guardian => self.is_orphaned = true,
             Key::Peer(peer) => waiting_peers.push(peer),
             Key::Job(job) => {
                 // Errors and hang-ups are found by reading: nothing is concluded from an event that may be late.
@@ -182,7 +223,6 @@ impl EventLoop {
                     self.make_ready(job);
                 }
             }
-            Key::Drain => {}
         }
     }
 
@@ -240,10 +280,14 @@ impl EventLoop {
             return 0;
         };
         running.queued = false;
+        self.table.head().set_current(Some(running.slot));
         let (held, sent) = (running.job.descriptor_count(), running.job.body_sent());
         let turn = running.job.turn(&self.table.slot(running.slot), now);
         self.job_descriptors += running.job.descriptor_count() - held;
         let sent = running.job.body_sent() - sent;
+        if sent > 0 {
+            self.table.slot(running.slot).forgive();
+        }
         self.settle(handle, turn, now);
         sent
     }
@@ -281,10 +325,6 @@ impl EventLoop {
     fn expire(&mut self, key: Key, now: Instant) {
         match key {
             Key::Listener => self.listener_ready = true,
-            Key::Drain => {
-                self.table.head().advance_ending();
-                self.follow_ending(now);
-            }
             Key::Peer(handle) => self.expire_peer(handle, now),
             Key::Job(handle) => {
                 if let Some(running) = self.jobs.get_mut(handle) {

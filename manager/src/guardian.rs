@@ -1,9 +1,11 @@
-//! The process that the user started: it makes what must outlive a worker, and then only waits and starts the next one.
+//! The first process of a cell: it makes what must outlive a worker, and then only waits and starts the next one.
 //!
 //! It shares its table of descriptors with the worker. What a worker that is killed had open, downloads and all, stays
 //! open here, and what the worker knew of them lies in the job table: the successor goes on at the exact byte. So this
 //! process must not die, and does nothing that could kill it: from [`guard`] on it has no threads, allocates nothing,
 //! opens nothing and logs nothing. What happened it writes into the head of the table, for the successor to log.
+//!
+//! Should it die all the same, the worker notices at once, starts a successor and takes its place here.
 #![forbid(unsafe_code)]
 
 use std::io;
@@ -12,23 +14,23 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::eventfd::{EfdFlags, EventFd};
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getppid};
 
-use crate::accept::Listener;
 use crate::limits::{
     FIRST_RESTART_PAUSE, MAX_DEATHS_IN_A_ROW, MAX_RESTART_PAUSE, MAX_START_PAUSE, STEADY_LIFE,
 };
+use crate::master::Seat;
 use crate::sys::descriptors::Unclaimed;
-use crate::sys::head::Ending;
+use crate::sys::head::{Death, Ending};
 use crate::sys::process::{Twin, clone_sharing_descriptors, end_of_this_process, wait_for_signal};
 use crate::sys::table::JobTable;
 
 /// What is made once and outlives every worker.
 pub struct Foundation {
-    /// The listening socket. The worker closes it when the manager is told to end.
-    pub listener: Listener,
+    /// What the cell has in common with others.
+    pub seat: Seat,
     /// The job table.
     pub table: JobTable,
     /// By which the guardian tells the worker to look at the head of the table.
@@ -54,26 +56,38 @@ impl Foundation {
     ///
     /// # Errors
     /// Those of the memory for the table and of eventfd(2).
-    pub fn new(listener: Listener, max_jobs: u32) -> io::Result<Foundation> {
+    pub fn new(seat: Seat, slots: u32) -> io::Result<Foundation> {
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
         Ok(Foundation {
-            listener,
-            table: JobTable::create(max_jobs)?,
+            seat,
+            table: JobTable::create(slots)?,
             doorbell: EventFd::from_flags(flags)?,
             guardian: end_of_this_process().ok(),
         })
     }
 
-    /// Whether the listening socket is open: when the manager ends, a worker closes it, and may have died before.
+    /// What a worker does that finds its guardian gone: from now on this process is the guardian.
+    pub fn become_guardian(&mut self) {
+        // The old one is swept by the successor, as nobody claims it.
+        std::mem::forget(self.guardian.take());
+        self.guardian = end_of_this_process().ok();
+        self.table.head().note_death(Death::Promoted);
+    }
+
+    /// Whether the listening socket is open: when the cell ends, a worker closes it, and may have died before.
     pub fn is_serving(&self) -> bool {
         self.table.head().ending() == Ending::No
     }
 }
 
 /// Starts a worker, and another one whenever it dies, until one has ended in order. Every worker returns from here, too.
-pub fn guard(foundation: Foundation, signals: &SigSet) -> Role {
+pub fn guard(foundation: Foundation, signals: &SigSet, hang_timeout: Duration) -> Role {
     let head = foundation.table.head();
-    let mut deaths = Deaths { in_a_row: 0 };
+    let mut deaths = Deaths::default();
+    // The master's end is a signal, but it may have come before that was asked for.
+    if getppid() != foundation.seat.master {
+        head.end(Ending::Draining);
+    }
     loop {
         // Counted before it lives, so that it knows its own number.
         head.count_worker();
@@ -86,25 +100,19 @@ pub fn guard(foundation: Foundation, signals: &SigSet) -> Role {
             // No memory or no process to be had: like a worker that died at once, tried again after a pause.
             Err(_) => None,
         };
-        if let Some(child) = child {
-            match wait_for_death(child, &foundation, signals) {
-                // Only a worker that was told to end, and has, exits with 0.
-                0 => {
-                    // Closing is left to the end of the process: workers may have given the numbers to others.
-                    std::mem::forget(foundation);
-                    return Role::Ended;
-                }
-                death => head.note_death(death),
-            }
+        let death = child.map(|child| wait_for_death(child, &foundation, signals, hang_timeout));
+        // Only a worker that was told to end, and has, exits with 0.
+        if death == Some(Death::Exited(0)) {
+            // Closing is left to the end of the process: workers may have given the numbers to others.
+            std::mem::forget(foundation);
+            return Role::Ended;
         }
-        let pause = deaths.pause_after(started.elapsed(), head.has_served());
+        let death = death.unwrap_or(Death::Exited(1));
+        head.note_death(death);
+        let pause = deaths.pause_after(death, started.elapsed(), head.has_served());
         // Nobody waits for ever for an end that cannot be had in order, or knocks for ever where nobody will ever serve.
-        let is_hopeless = match head.ending() {
-            Ending::No => !head.has_ever_served(),
-            Ending::Draining => !head.has_served(),
-            Ending::Cut => true,
-        };
-        if is_hopeless && deaths.in_a_row > MAX_DEATHS_IN_A_ROW {
+        let is_hopeless = head.ending() == Ending::Cut || !head.has_served();
+        if is_hopeless && deaths.by_itself > MAX_DEATHS_IN_A_ROW {
             std::mem::forget(foundation);
             return Role::GaveUp;
         }
@@ -112,24 +120,45 @@ pub fn guard(foundation: Foundation, signals: &SigSet) -> Role {
     }
 }
 
-/// Waits until the worker has ended and is reaped, so that nothing of it runs any more; signals to end are passed on
-/// meanwhile. Returns its exit status, or the number of the signal that killed it plus [`KILLED`].
-fn wait_for_death(child: Pid, foundation: &Foundation, signals: &SigSet) -> i32 {
+/// Waits until the worker has ended and is reaped, so that nothing of it runs any more; signals are passed on meanwhile.
+/// A worker whose loop makes no turn for so long is killed.
+fn wait_for_death(
+    child: Pid,
+    foundation: &Foundation,
+    signals: &SigSet,
+    hang_timeout: Duration,
+) -> Death {
+    let head = foundation.table.head();
+    let mut is_hung = false;
+    let mut turns = head.turns();
+    let mut look_at = Instant::now() + hang_timeout;
     loop {
         match waitpid(child, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::Exited(_, status)) => return status,
-            Ok(WaitStatus::Signaled(_, signal, _)) => return KILLED + signal as i32,
+            Ok(WaitStatus::Exited(_, status)) => return Death::Exited(status),
+            Ok(WaitStatus::Signaled(..)) if is_hung => return Death::Hung,
+            Ok(WaitStatus::Signaled(_, signal, _)) => return Death::Killed(signal as i32),
             // It lives. Its end makes a signal, which stays pending if it comes before the wait.
             Ok(_) => {}
             // It is not there to be waited for, which cannot be; another one can be started.
-            Err(_) => return KILLED,
+            Err(_) => return Death::Killed(0),
         }
-        pass_on(wait_for_signal(signals, None), foundation);
+        let now = Instant::now();
+        if now >= look_at {
+            // Even an idle loop turns once in a while. A kill that comes late, as its victim is deep in the kernel, is
+            // repeated in vain.
+            if head.turns() == turns {
+                is_hung = true;
+                let _ = kill(child, Signal::SIGKILL);
+            }
+            turns = head.turns();
+            look_at = now + hang_timeout;
+        }
+        pass_on(
+            wait_for_signal(signals, Some(look_at.saturating_duration_since(now))),
+            foundation,
+        );
     }
 }
-
-/// What is added to the number of a signal, to tell it from an exit status: as shells do.
-pub const KILLED: i32 = 128;
 
 /// Lets time pass, and passes signals on meanwhile.
 fn wait_out(pause: Duration, foundation: &Foundation, signals: &SigSet) {
@@ -143,27 +172,38 @@ fn wait_out(pause: Duration, foundation: &Foundation, signals: &SigSet) {
     }
 }
 
-/// A signal to end: written down for this worker and its successors, then the worker is told to look.
+/// What the master says: written down for this worker and its successors, then the worker is told to look. Each signal
+/// means a state, not a step: all processes of a cell get it, and one that becomes the guardian finds it still pending.
 fn pass_on(signal: nix::Result<Option<Signal>>, foundation: &Foundation) {
-    if let Ok(Some(Signal::SIGTERM | Signal::SIGINT)) = signal {
-        foundation.table.head().advance_ending();
-        // It can fail only for a counter that is full of rings that nobody has heard yet.
-        let _ = foundation.doorbell.write(1);
+    let head = foundation.table.head();
+    match signal {
+        Ok(Some(Signal::SIGTERM | Signal::SIGINT)) => head.end(Ending::Draining),
+        Ok(Some(Signal::SIGQUIT)) => head.end(Ending::Cut),
+        Ok(Some(Signal::SIGUSR1)) => head.inquire(),
+        _ => return,
     }
+    // It can fail only for a counter that is full of rings that nobody has heard yet.
+    let _ = foundation.doorbell.write(1);
 }
 
 /// The deaths of young workers, one after the other.
+#[derive(Default)]
 struct Deaths {
     in_a_row: u32,
+    /// Those of them that nobody else has caused.
+    by_itself: u32,
 }
 
 impl Deaths {
     /// How long to wait before the next worker is started.
-    fn pause_after(&mut self, life: Duration, has_served: bool) -> Duration {
+    fn pause_after(&mut self, death: Death, life: Duration, has_served: bool) -> Duration {
         if life >= STEADY_LIFE {
-            self.in_a_row = 0;
+            *self = Deaths::default();
         }
         self.in_a_row = self.in_a_row.saturating_add(1);
+        if death != Death::Killed(Signal::SIGKILL as i32) {
+            self.by_itself = self.by_itself.saturating_add(1);
+        }
         let longest = if has_served {
             MAX_RESTART_PAUSE
         } else {
@@ -183,10 +223,14 @@ mod tests {
 
     #[test]
     fn the_pauses_grow_to_their_bound_and_begin_anew_after_a_steady_life() {
-        let mut deaths = Deaths { in_a_row: 0 };
+        let mut deaths = Deaths::default();
         let young = Duration::from_millis(3);
         let mut pauses = |life, has_served, count| -> Vec<u128> {
-            let pause = |_| deaths.pause_after(life, has_served).as_millis();
+            let pause = |_| {
+                deaths
+                    .pause_after(Death::Hung, life, has_served)
+                    .as_millis()
+            };
             (0..count).map(pause).collect()
         };
         assert_eq!(pauses(young, true, 9), [0, 1, 2, 4, 8, 16, 32, 50, 50]);
@@ -194,5 +238,9 @@ mod tests {
         assert_eq!(pauses(young, false, 3), [1, 2, 4]);
         assert_eq!(pauses(young, false, 9)[8], 1000);
         assert_eq!(pauses(young, false, 100)[99], 1000);
+        assert!(deaths.by_itself > 100);
+        deaths = Deaths::default();
+        deaths.pause_after(Death::Killed(9), young, false);
+        assert_eq!((deaths.in_a_row, deaths.by_itself), (1, 0));
     }
 }

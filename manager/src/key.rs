@@ -14,8 +14,6 @@ pub enum Key {
     Doorbell,
     /// The guardian is gone.
     Guardian,
-    /// The grace period of running downloads is over.
-    Drain,
     /// A worker has sent something.
     Peer(Handle),
     /// A download can go on.
@@ -31,9 +29,8 @@ impl Key {
             Key::Listener => (0, 0),
             Key::Doorbell => (1, 0),
             Key::Guardian => (2, 0),
-            Key::Drain => (3, 0),
-            Key::Peer(handle) => (4, handle.to_bits()),
-            Key::Job(handle) => (5, handle.to_bits()),
+            Key::Peer(handle) => (3, handle.to_bits()),
+            Key::Job(handle) => (4, handle.to_bits()),
         };
         Token(rest << Key::KIND_BITS | kind)
     }
@@ -45,8 +42,7 @@ impl Key {
             0 => Key::Listener,
             1 => Key::Doorbell,
             2 => Key::Guardian,
-            3 => Key::Drain,
-            4 => Key::Peer(handle),
+            3 => Key::Peer(handle),
             _ => Key::Job(handle),
         }
     }

@@ -1,6 +1,7 @@
 //! The manager: takes client connections and open files from web workers and sends the files.
 //!
-//! A guardian that only waits, and a worker with one loop that a successor replaces when it dies. An offer travels down this list; each module uses only those above it:
+//! A master that starts cells; a cell is a guardian that only waits, and a worker with one loop that a successor replaces
+//! when it dies. An offer travels down this list; each module uses only those above it:
 //!
 //! | module | noun |
 //! |---|---|
@@ -16,6 +17,8 @@
 //! | [`job`] | one download: descriptors, slot, a turn of its work |
 //! | [`recovery`] | what a dead worker left |
 //! | [`peer`], [`accept`] | one PHP worker, from offer to commit; the listening socket |
+//! | [`renewal`] | a running master becomes a newly started one |
+//! | [`master`] | starts cells, and says when they are to go |
 //! | [`guardian`] | starts workers, and outlives them |
 //! | [`event_loop`] | the only module that waits |
 //! | [`daemon`] | starts it all |
@@ -31,17 +34,20 @@ pub mod guardian;
 pub mod job;
 pub mod key;
 pub mod limits;
+pub mod master;
 pub mod outcome;
 pub mod peer;
 pub mod progress;
 pub mod recovery;
 pub mod refusals;
 pub mod registry;
+pub mod renewal;
 pub mod settings;
 pub mod sink;
 pub mod source;
 pub mod staging;
 pub mod stream;
+
 #[allow(unsafe_code, reason = "system calls and shared memory")]
 pub mod sys;
 pub mod timers;

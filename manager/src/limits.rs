@@ -83,5 +83,38 @@ pub const MAX_RESTART_PAUSE: Duration = Duration::from_millis(50);
 /// The longest pause where workers die before they serve: nobody would be served sooner.
 pub const MAX_START_PAUSE: Duration = Duration::from_secs(1);
 
-/// Deaths in a row after which a manager that is ending gives up its downloads, and one that never served gives up.
+/// The most cells at a time, those that finish their downloads included: with 64 descriptor tables of 20,000 there is
+/// room for 600,000 downloads.
+pub const MAX_CELLS: usize = 64;
+
+/// The cells of a machine with many cores, if nothing else is said: one sends gigabytes a second, and every connection
+/// wakes all of them.
+pub const DEFAULT_CELLS_AT_MOST: usize = 8;
+
+/// The pause before another cell takes the place of one that has failed with all its workers.
+pub const CELL_RESTART_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long the trial of a new program or configuration may take.
+pub const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The pause between two looks whether the trial is over.
+pub const CHECK_PAUSE: Duration = Duration::from_millis(5);
+
+/// How often a loop turns although nothing happens, so that its guardian sees it alive.
+pub const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// What a cell with more downloads than the average leaves the others, to take a new connection before it does.
+pub const HEAD_START: Duration = Duration::from_millis(1);
+
+/// Downloads above the average that are no imbalance yet, beside an eighth of it.
+pub const BALANCE_SLACK: u32 = 4;
+
+/// The part of its descriptors for downloads, as a divisor, at which a cell asks to be relieved: the rest is for the
+/// downloads that come until a fresh one serves.
+pub const RELIEF_SHARE: usize = 8;
+
+/// Faults one after the other in the same download, without a byte of progress, after which it is broken off.
+pub const MAX_FAULTS: u32 = 3;
+
+/// Deaths in a row without serving after which a cell gives up, or after which one that is cutting its downloads does.
 pub const MAX_DEATHS_IN_A_ROW: u32 = 10;

@@ -11,6 +11,7 @@ use nix::sys::socket::{Shutdown, shutdown};
 use send_file_wire::{Offer, ReceiveError};
 
 use crate::job::{Contradiction, Descriptors, Place};
+use crate::limits::MAX_FAULTS;
 use crate::staging::Staging;
 use crate::sys::descriptors::{Landed, Unclaimed};
 use crate::sys::slot::{Slot, SlotState};
@@ -26,6 +27,8 @@ pub struct Found {
     pub running: VecDeque<Dormant>,
     /// Slots whose descriptors are not there.
     pub lost: Vec<SlotIndex>,
+    /// What workers died of again and again; a download, if it was one.
+    pub poison: Vec<(SlotIndex, Option<Dormant>)>,
 }
 
 /// A worker that waits.
@@ -55,10 +58,17 @@ impl Found {
     pub fn look(table: &mut JobTable, unclaimed: &mut Unclaimed) -> Found {
         let mut found = Found::default();
         let mut used = HashSet::new();
+        let poison = blame(table);
         for index in table.indices() {
             let slot = table.slot(index);
             match slot.state() {
                 Some(SlotState::Free) => continue,
+                // Its descriptors are closed with all that nobody claims: a worker that offered keeps its connection.
+                Some(SlotState::Receiving | SlotState::Offered)
+                    if poison == Some(index) && !is_committed(&slot) =>
+                {
+                    found.poison.push((index, None));
+                }
                 Some(SlotState::Receiving) => found.receiving(index, &slot, unclaimed),
                 Some(SlotState::Offered) if !is_committed(&slot) => {
                     found.offered(index, &slot, unclaimed);
@@ -67,6 +77,14 @@ impl Found {
                 None => found.lost.push(index),
             }
             used.insert(index);
+        }
+        if let Some(at) = found
+            .running
+            .iter()
+            .position(|job| Some(job.slot) == poison)
+        {
+            let download = found.running.remove(at);
+            found.poison.extend(poison.map(|index| (index, download)));
         }
         table.keep(&used);
         found
@@ -136,6 +154,15 @@ impl Dormant {
             socket::reset_on_close(connection);
         }
     }
+}
+
+/// What the last worker died of, if that was a fault and not the first one in a row.
+fn blame(table: &JobTable) -> Option<SlotIndex> {
+    let head = table.head();
+    let current = head.current().filter(|index| table.contains(*index));
+    head.set_current(None);
+    let index = current.filter(|_| head.last_death().may_be_a_fault())?;
+    (table.slot(index).note_fault() >= MAX_FAULTS).then_some(index)
 }
 
 /// Whether the commit of the offer in this slot has come.

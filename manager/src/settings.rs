@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -11,12 +12,13 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::{Gid, Group, User, getuid};
 
 use crate::limits::{
-    DESCRIPTOR_MARGIN, MAX_PEERS, MIN_DESCRIPTORS_PER_JOB, PEER_SHARE_OF_DESCRIPTORS,
+    DEFAULT_CELLS_AT_MOST, DESCRIPTOR_MARGIN, MAX_CELLS, MAX_PEERS, MIN_DESCRIPTORS_PER_JOB,
+    PEER_SHARE_OF_DESCRIPTORS,
 };
 
 /// Sends files for PHP workers that call send_file().
 #[derive(Clone, Debug, Parser)]
-#[command(name = "send-file-manager", version)]
+#[command(name = "send-file-manager", version, args_override_self = true)]
 pub struct Arguments {
     /// The Unix socket that workers connect to.
     #[arg(
@@ -39,8 +41,8 @@ pub struct Arguments {
     #[arg(long, value_name = "USER")]
     allow_uid: Vec<String>,
 
-    /// The most downloads at a time [default: as many as the descriptor limit allows, at 2 descriptors a download; one
-    /// over FastCGI takes 3, so that with those alone it is a third less].
+    /// The most downloads at a time [default: what 64 cells have room for, each as many as the descriptor limit allows at
+    /// 2 descriptors a download; one over FastCGI takes 3].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_jobs: Option<u32>,
 
@@ -56,6 +58,18 @@ pub struct Arguments {
     /// On SIGTERM, let running downloads go on for so long, in seconds. A second SIGTERM ends them at once.
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = parse_seconds)]
     drain_timeout: Duration,
+
+    /// Processes that send, each with a guardian that replaces it when it dies [default: one for each core, at most 8].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MAX_CELLS as i64 / 2))]
+    cells: Option<u16>,
+
+    /// Kill and replace a worker whose loop stands still for so long, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = parse_seconds)]
+    hang_timeout: Duration,
+
+    /// Only look whether everything is in order to start, and say so.
+    #[arg(long)]
+    check: bool,
 
     /// How log lines are written to standard error.
     #[arg(long, value_enum, default_value = "text")]
@@ -84,6 +98,16 @@ pub struct Settings {
     pub allowed_uids: BTreeSet<u32>,
     /// The most downloads at a time.
     pub max_jobs: u32,
+    /// The most of them in one cell.
+    pub slots: u32,
+    /// How many cells take new downloads.
+    pub cells: usize,
+    /// After this time without a turn of its loop a worker is killed.
+    pub hang_timeout: Duration,
+    /// Whether this is a start to see whether one is possible.
+    pub is_trial: bool,
+    /// The program, by the path it had at the start: what is there at the time of an upgrade is the new one.
+    pub executable: PathBuf,
     /// The most workers connected at a time.
     pub max_peers: usize,
     /// The most descriptors this process may have.
@@ -110,19 +134,21 @@ impl Settings {
         let max_peers = MAX_PEERS.min(max_descriptors / PEER_SHARE_OF_DESCRIPTORS);
         let job_descriptors = max_descriptors.saturating_sub(DESCRIPTOR_MARGIN + max_peers);
         let room = job_descriptors / MIN_DESCRIPTORS_PER_JOB;
-        let room = u32::try_from(room).unwrap_or(u32::MAX).min(MAX_SLOTS);
-        if room == 0 {
+        let slots = u32::try_from(room).unwrap_or(u32::MAX).min(MAX_SLOTS);
+        if slots == 0 {
             bail!("the descriptor limit of {max_descriptors} leaves no room for a download");
         }
+        let room = slots.saturating_mul(MAX_CELLS as u32);
         let max_jobs = match arguments.max_jobs {
             Some(wanted) if wanted > room => {
                 bail!(
-                    "--max-jobs {wanted} is more than the descriptor limit of {max_descriptors} allows ({room})"
+                    "--max-jobs {wanted} is more than {MAX_CELLS} cells allow with the descriptor limit of {max_descriptors} ({room})"
                 )
             }
             Some(wanted) => wanted,
             None => room,
         };
+        let cores = thread::available_parallelism().map_or(1, usize::from);
         Ok(Settings {
             socket: arguments.socket,
             socket_mode: arguments.socket_mode,
@@ -133,6 +159,13 @@ impl Settings {
                 .transpose()?,
             allowed_uids: allowed_uids(&arguments.allow_uid)?,
             max_jobs,
+            slots: slots.min(max_jobs),
+            cells: arguments
+                .cells
+                .map_or(cores.min(DEFAULT_CELLS_AT_MOST), usize::from),
+            hang_timeout: arguments.hang_timeout,
+            is_trial: arguments.check,
+            executable: std::env::current_exe().context("could not find this program's path")?,
             max_peers,
             max_descriptors,
             job_descriptors,

@@ -1,10 +1,9 @@
-//! How the loop ends: by a signal that the guardian passed on, by the end of the grace period, for want of a guardian.
+//! How the loop ends: as the head of the table says, which the guardian writes.
 #![forbid(unsafe_code)]
 
 use std::time::Instant;
 
-use super::{EventLoop, deregister};
-use crate::key::Key;
+use super::{EventLoop, Leaving, deregister};
 use crate::outcome::Outcome;
 use crate::registry::Handle;
 use crate::sys::head::Ending;
@@ -15,17 +14,7 @@ impl EventLoop {
         // It is the head that counts: a ring may have been heard by a worker that died of it.
         let _ = self.doorbell.read();
         self.follow_ending(now);
-    }
-
-    /// Without a guardian nobody would go on with the downloads if this process died: they are finished, and no more
-    /// are taken.
-    pub(super) fn note_lost_guardian(&mut self, now: Instant) {
-        tracing::error!("the guardian is gone; this worker ends when its downloads have");
-        let head = self.table.head();
-        if head.ending() == Ending::No {
-            head.advance_ending();
-        }
-        self.follow_ending(now);
+        self.follow_inquiries();
     }
 
     /// From serving to draining to cutting, as far as the head of the table says.
@@ -39,20 +28,17 @@ impl EventLoop {
         match self.ending {
             Ending::No => {
                 self.ending = Ending::Draining;
-                if let Some(listener) = self.listener.take() {
+                self.seat.entry().set_serving(false);
+                if let Some(listener) = self.seat.listener.take() {
                     deregister(&self.poll, listener.as_fd());
-                    listener.close();
                 }
-                self.timers
-                    .set(Key::Drain, Some(now + self.settings.drain_timeout));
-                tracing::info!(downloads = self.downloads(), "ending: no new downloads");
+                tracing::info!(downloads = self.downloads(), "retiring: no new downloads");
             }
             Ending::Draining => {
                 self.ending = Ending::Cut;
-                self.timers.set(Key::Drain, None);
                 tracing::info!(
                     downloads = self.downloads(),
-                    "ending: cutting running downloads"
+                    "retiring: cutting running downloads"
                 );
                 // From here on no commit comes: those that are there are honoured, then cut like the others.
                 for handle in self.peers.handles() {
@@ -66,10 +52,6 @@ impl EventLoop {
         }
     }
 
-    fn downloads(&self) -> usize {
-        self.jobs.len() + self.dormant.len()
-    }
-
     pub(super) fn cut_job(&mut self, handle: Handle, now: Instant) {
         if let Some(running) = self.jobs.get_mut(handle) {
             let turn = {
@@ -80,13 +62,19 @@ impl EventLoop {
         }
     }
 
-    /// Accepted offers are waited for as downloads are: their workers may commit at any moment.
-    pub(super) fn is_over(&self) -> bool {
+    /// Why the loop is over, if it is. Accepted offers are waited for as downloads are: their workers may commit at any
+    /// moment.
+    pub(super) fn leaving(&self) -> Option<Leaving> {
         let offered = || self.peers.iter().any(|(_, peer)| peer.slot().is_some());
-        match self.ending {
+        let has_ended = match self.ending {
             Ending::No => false,
             Ending::Draining => self.downloads() == 0 && !offered(),
             Ending::Cut => self.downloads() == 0,
+        };
+        match (has_ended, self.is_orphaned) {
+            (true, _) => Some(Leaving::Ended),
+            (false, true) => Some(Leaving::Orphaned),
+            (false, false) => None,
         }
     }
 }

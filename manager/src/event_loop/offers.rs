@@ -10,7 +10,9 @@ use super::{EventLoop, deregister, register};
 use crate::accept::Accepted;
 use crate::crash;
 use crate::key::Key;
-use crate::limits::{ACCEPT_BATCH, MAX_DESCRIPTORS_PER_JOB, RETRY_INTERVAL};
+use crate::limits::{
+    ACCEPT_BATCH, BALANCE_SLACK, HEAD_START, MAX_DESCRIPTORS_PER_JOB, RETRY_INTERVAL,
+};
 use crate::peer::{Admission, CloseReason, OfferError, Peer, PeerOutcome};
 use crate::registry::Handle;
 use crate::sys::head::Ending;
@@ -18,11 +20,14 @@ use crate::sys::table::SlotIndex;
 
 impl EventLoop {
     pub(super) fn accept(&mut self, waiting_peers: &mut Vec<Handle>, now: Instant) {
+        if self.listener_ready && self.give_head_start(now) {
+            return;
+        }
         for _ in 0..ACCEPT_BATCH {
             if !self.listener_ready || !self.make_room(now) {
                 return;
             }
-            let Some(listener) = &self.listener else {
+            let Some(listener) = &self.seat.listener else {
                 return;
             };
             match listener.accept() {
@@ -38,7 +43,10 @@ impl EventLoop {
                         None => return,
                     }
                 }
-                Accepted::None => self.listener_ready = false,
+                Accepted::None => {
+                    self.listener_ready = false;
+                    self.head_start_given = false;
+                }
                 Accepted::Later(error) => {
                     tracing::warn!(%error, "could not accept a peer; trying again soon");
                     self.listener_ready = false;
@@ -46,6 +54,20 @@ impl EventLoop {
                 }
             }
         }
+    }
+
+    /// Leaves the connections that wait to the other cells for a moment, where this one has more downloads than they: all
+    /// of them hear of each connection, and one that nobody takes is taken here after all.
+    fn give_head_start(&mut self, now: Instant) -> bool {
+        let average = self.seat.board.average_downloads();
+        let is_above = self.engagements() > average + average / 8 + BALANCE_SLACK;
+        if !is_above || self.head_start_given {
+            return false;
+        }
+        self.head_start_given = true;
+        self.listener_ready = false;
+        self.timers.set(Key::Listener, Some(now + HEAD_START));
+        true
     }
 
     /// Adds a worker to those that are listened to.
@@ -77,7 +99,7 @@ impl EventLoop {
     }
 
     pub(super) fn may_accept(&self) -> bool {
-        self.listener.is_some()
+        self.seat.listener.is_some()
             && (self.peers.len() < self.settings.max_peers || self.longest_idle().is_some())
     }
 
@@ -109,7 +131,16 @@ impl EventLoop {
     }
 
     fn has_room(&self) -> bool {
-        self.job_descriptors + MAX_DESCRIPTORS_PER_JOB <= self.settings.job_descriptors
+        let entry = self.seat.entry();
+        // Said before it is asked: two cells may both refuse the last download, but never both take it.
+        entry.set_downloads(self.engagements() + 1);
+        let has_room = self.job_descriptors + MAX_DESCRIPTORS_PER_JOB
+            <= self.settings.job_descriptors
+            && self.seat.board.downloads() <= self.settings.max_jobs;
+        if !has_room {
+            entry.set_downloads(self.engagements());
+        }
+        has_room
     }
 
     /// Takes an offer into a slot and answers it; one that a dead worker had received is in the slot already.
@@ -133,6 +164,7 @@ impl EventLoop {
         let Some(peer) = self.peers.get_mut(handle) else {
             return PeerOutcome::Keep;
         };
+        self.table.head().set_current(Some(index));
         let slot = self.table.slot(index);
         let offer_timeout = self.settings.offer_timeout;
         let outcome = match landed {

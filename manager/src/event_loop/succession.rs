@@ -6,14 +6,13 @@ use std::time::Instant;
 
 use super::EventLoop;
 use crate::crash;
-use crate::guardian::KILLED;
 use crate::job::{Contradiction, Descriptors, Job, Place};
 use crate::limits::REVIVED_PER_TURN;
 use crate::outcome::Outcome;
 use crate::peer::Peer;
 use crate::recovery::{Dormant, Found, Waiting, give_up};
 use crate::registry::Handle;
-use crate::sys::head::Ending;
+use crate::sys::head::{Death, Ending, Head};
 use crate::sys::socket;
 use crate::sys::table::SlotIndex;
 
@@ -23,21 +22,20 @@ impl EventLoop {
     pub(super) fn take_up(&mut self, found: Found, now: Instant) {
         let head = self.table.head();
         if head.generation() > 1 {
-            let death = head.last_death();
-            tracing::warn!(
-                worker = head.generation(),
-                signal = (death >= KILLED).then_some(death - KILLED),
-                status = (death < KILLED).then_some(death),
-                downloads = found.running.len(),
-                offers = found.waiting.len(),
-                "a worker died; its successor goes on"
-            );
+            log_succession(head, &found);
         }
         for slot in found.lost {
             tracing::error!(
                 slot = slot.0,
                 "gave up a slot whose descriptors are not there"
             );
+            self.table.release(slot);
+        }
+        for (slot, poison) in found.poison {
+            tracing::error!(slot = slot.0, "broke off what workers kept dying of");
+            if let Some(download) = poison {
+                download.reset_on_close(&self.table.slot(slot));
+            }
             self.table.release(slot);
         }
         for dormant in found.running {
@@ -113,6 +111,7 @@ impl EventLoop {
     }
 
     fn revive(&mut self, dormant: Dormant, now: Instant) {
+        self.table.head().set_current(Some(dormant.slot));
         let slot = self.table.slot(dormant.slot);
         let ended = slot.outcome();
         let place = match dormant.place(&slot) {
@@ -140,6 +139,31 @@ impl EventLoop {
             _ => {}
         }
     }
+}
+
+fn log_succession(head: &Head, found: &Found) {
+    let (signal, status) = match head.last_death() {
+        Death::Promoted => {
+            return tracing::warn!(
+                worker = head.generation(),
+                downloads = found.running.len(),
+                offers = found.waiting.len(),
+                "a guardian died; its worker takes its place"
+            );
+        }
+        Death::Killed(signal) => (Some(signal), None),
+        Death::Exited(status) => (None, Some(status)),
+        Death::Hung => (None, None),
+    };
+    tracing::warn!(
+        worker = head.generation(),
+        signal,
+        status,
+        hung = head.last_death() == Death::Hung,
+        downloads = found.running.len(),
+        offers = found.waiting.len(),
+        "a worker died; its successor goes on"
+    );
 }
 
 fn log_contradiction(slot: SlotIndex, contradiction: &Contradiction) {

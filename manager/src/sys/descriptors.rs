@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::errno::Errno;
 use nix::libc;
@@ -82,6 +83,20 @@ impl Unclaimed {
         }
         close_range(first, u32::MAX)
     }
+}
+
+/// The descriptor of this number, which the program before this one left open. It answers once, and is to be asked before
+/// anything else is opened.
+///
+/// # Errors
+/// `EBADF` if there is none, or one was asked for before.
+pub fn inherited(number: RawFd) -> nix::Result<OwnedFd> {
+    static ASKED: AtomicBool = AtomicBool::new(false);
+    if !is_open(number) || ASKED.swap(true, Ordering::Relaxed) {
+        return Err(Errno::EBADF);
+    }
+    // SAFETY: it is open and asked for once, before this process has opened anything that it could be instead.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
 /// Closes the numbers from `first` to the one before `end`.

@@ -8,9 +8,36 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
-use nix::unistd::{Pid, getpid};
+use nix::unistd::{ForkResult, Pid, fork, getpid, setpgid};
 
 use super::descriptors::Unclaimed;
+
+/// Who returned from [`fork_cell`].
+pub enum Fork {
+    /// The process that called it, with the number of the new one and of its group.
+    Parent(Pid),
+    /// The new one.
+    Child,
+}
+
+/// A child with a copy of everything and a process group of its own. To be called by a process with one thread.
+///
+/// # Errors
+/// Those of fork(2).
+pub fn fork_cell() -> nix::Result<Fork> {
+    // SAFETY: the caller has one thread, so that no lock can be held by a thread that the child lacks.
+    match unsafe { fork() }? {
+        ForkResult::Parent { child } => {
+            // Both say it, so that it holds whoever comes first. It fails if the child has ended already.
+            let _ = setpgid(child, child);
+            Ok(Fork::Parent(child))
+        }
+        ForkResult::Child => {
+            setpgid(Pid::from_raw(0), Pid::from_raw(0))?;
+            Ok(Fork::Child)
+        }
+    }
+}
 
 /// Who returned from [`clone_sharing_descriptors`].
 pub enum Twin {

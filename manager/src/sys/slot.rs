@@ -101,6 +101,8 @@ pub(super) struct SlotMemory {
     outcome: AtomicU32,
     /// What TCP had been given before the first byte of the body; `NO_BASE` where that is not known.
     base: AtomicU64,
+    /// How often a worker died of a fault while it worked on this, without a byte of progress in between.
+    faults: AtomicU32,
     cookie: AtomicU64,
     device: AtomicU64,
     inode: AtomicU64,
@@ -147,6 +149,7 @@ impl<'table> Slot<'table> {
         self.memory().cut.store(0, Ordering::Relaxed);
         self.memory().outcome.store(0, Ordering::Relaxed);
         self.memory().base.store(NO_BASE, Ordering::Relaxed);
+        self.memory().faults.store(0, Ordering::Relaxed);
         self.set_numbers(Numbers::NONE);
     }
 
@@ -380,6 +383,19 @@ impl<'table> Slot<'table> {
     pub fn base(&self) -> Option<u64> {
         let base = self.memory().base.load(Ordering::Acquire);
         (base != NO_BASE).then_some(base)
+    }
+
+    /// A worker died of a fault while it worked on this. Returns how often that was so, one after the other.
+    pub fn note_fault(&self) -> u32 {
+        let faults = &self.memory().faults;
+        let count = faults.load(Ordering::Relaxed).saturating_add(1);
+        faults.store(count, Ordering::Release);
+        count
+    }
+
+    /// It has made progress: what was before is no fault of its.
+    pub fn forgive(&self) {
+        self.memory().faults.store(0, Ordering::Relaxed);
     }
 
     fn memory(&self) -> &'table SlotMemory {

@@ -80,6 +80,11 @@ impl JobTable {
         self.free.retain(|index| !used.contains(index));
     }
 
+    /// How many slots are in use.
+    pub fn used_slots(&self) -> usize {
+        self.slots as usize - 1 - self.free.len()
+    }
+
     /// A free slot, prepared, or `None` when the table is full.
     pub fn claim(&mut self) -> Option<SlotIndex> {
         let index = self.free.pop()?;
@@ -113,9 +118,14 @@ impl JobTable {
         }
     }
 
+    /// Whether there is a slot of this number.
+    pub fn contains(&self, index: SlotIndex) -> bool {
+        index.0 < self.slots
+    }
+
     /// The slot of this number.
     pub fn slot(&self, index: SlotIndex) -> Slot<'_> {
-        assert!(index.0 < self.slots, "slot {} of {}", index.0, self.slots);
+        assert!(self.contains(index), "slot {} of {}", index.0, self.slots);
         let at = index.0 as usize;
         // SAFETY: the memfd was made with room for `slots` of both areas and sealed; the assertion keeps `at` inside.
         // The mapping is page aligned, `SlotMemory` is 64-byte aligned, and it lives as long as `self`, which is

@@ -4,7 +4,6 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::Mutex;
@@ -126,25 +125,43 @@ impl Manager {
 
     /// Asks the first process to end; whatever kills or stops goes to all processes of the daemon.
     pub(crate) fn signal(&self, signal: Signal) {
-        let first = Pid::from_raw(self.process_id() as i32);
         match signal {
-            Signal::SIGTERM | Signal::SIGINT => kill(first, signal).unwrap(),
-            _ => killpg(first, signal).unwrap(),
+            Signal::SIGKILL | Signal::SIGSTOP | Signal::SIGCONT => self.signal_all(signal),
+            _ => self.signal_master(signal),
         }
     }
 
-    /// To every process of the daemon, as a terminal does.
-    #[allow(dead_code, reason = "the survival tests need it")]
+    /// To every process of the daemon.
     pub(crate) fn signal_all(&self, signal: Signal) {
-        killpg(Pid::from_raw(self.process_id() as i32), signal).unwrap();
+        let cells = children(self.master());
+        // First, so that it starts no other cells.
+        self.signal_master(signal);
+        for cell in cells {
+            // All processes of a cell at once, so that none replaces another.
+            let _ = killpg(cell, signal);
+        }
     }
 
     #[allow(dead_code, reason = "the survival tests need it")]
-    pub(crate) fn signal_guardian(&self, signal: Signal) {
-        kill(Pid::from_raw(self.process_id() as i32), signal).unwrap();
+    pub(crate) fn signal_master(&self, signal: Signal) {
+        kill(self.master(), signal).unwrap();
     }
 
-    /// The worker: the child of the guardian, which is the first process.
+    /// The guardians of all cells.
+    pub(crate) fn guardians(&self) -> Vec<Pid> {
+        children(self.master())
+    }
+
+    /// The guardian of the only cell.
+    pub(crate) fn guardian(&self) -> Pid {
+        until("there is a guardian", || self.guardian_now())
+    }
+
+    fn guardian_now(&self) -> Option<Pid> {
+        self.guardians().into_iter().next()
+    }
+
+    /// The worker of the only cell: the child of its guardian.
     #[allow(dead_code, reason = "the handoff tests never look behind the daemon")]
     pub(crate) fn worker(&self) -> Pid {
         until("there is a worker", || self.worker_now())
@@ -152,18 +169,14 @@ impl Manager {
 
     #[allow(dead_code, reason = "the handoff tests never look behind the daemon")]
     pub(crate) fn worker_now(&self) -> Option<Pid> {
-        let guardian = self.process_id();
-        let children = format!("/proc/{guardian}/task/{guardian}/children");
-        let children = fs::read_to_string(children).ok()?;
-        let pid = children.split_whitespace().next()?.parse().ok()?;
-        (process_state(pid)? != 'Z').then_some(Pid::from_raw(pid))
+        children(self.guardian_now()?).into_iter().next()
     }
 
     /// Waits until the guardian has rung, for a worker that is stopped.
     #[allow(dead_code, reason = "the survival tests need it")]
     pub(crate) fn wait_for_doorbell(&self) {
         until("the doorbell", || {
-            let all = fs::read_dir(format!("/proc/{}/fdinfo", self.process_id())).ok()?;
+            let all = fs::read_dir(format!("/proc/{}/fdinfo", self.guardian())).ok()?;
             let mut all = all.filter_map(|entry| fs::read_to_string(entry.ok()?.path()).ok());
             all.find(|info| {
                 let count = info
@@ -251,27 +264,39 @@ impl Manager {
         })
     }
 
-    /// The guardian's.
-    fn process_id(&self) -> u32 {
-        self.child.lock().unwrap().id()
+    /// The first process.
+    pub(crate) fn master(&self) -> Pid {
+        Pid::from_raw(self.child.lock().unwrap().id() as i32)
     }
 
     fn descriptor_count(&self) -> usize {
-        fs::read_dir(format!("/proc/{}/fd", self.child.lock().unwrap().id()))
-            .unwrap()
-            .count()
+        fs::read_dir(format!("/proc/{}/fd", self.guardian())).map_or(0, Iterator::count)
     }
 }
 
-/// Standard streams, listener, table, doorbell, the guardian's end, epoll; guardian and worker share them.
-const IDLE_DESCRIPTORS: usize = 8;
+/// Standard streams, listener, the master's bell, table, doorbell, the guardian's end, epoll; guardian and worker share
+/// them.
+const IDLE_DESCRIPTORS: usize = 9;
+
+/// The children of a process that live.
+fn children(parent: Pid) -> Vec<Pid> {
+    let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"));
+    let children = children.unwrap_or_default();
+    let numbers = children
+        .split_whitespace()
+        .filter_map(|pid| pid.parse().ok());
+    numbers
+        .map(Pid::from_raw)
+        .filter(|pid| is_alive(*pid))
+        .collect()
+}
 
 impl Drop for Manager {
     fn drop(&mut self) {
-        let mut child = self.child.lock().unwrap();
-        // Guardian and worker; before the wait, while the number is theirs.
-        let _ = killpg(Pid::from_raw(child.id() as i32), Signal::SIGKILL);
-        let _ = child.wait();
+        if matches!(self.child.lock().unwrap().try_wait(), Ok(None)) {
+            self.signal_all(Signal::SIGKILL);
+        }
+        let _ = self.child.lock().unwrap().wait();
         if std::thread::panicking() {
             eprintln!(
                 "{}",
@@ -309,11 +334,16 @@ fn command(socket: &Path, descriptor_limit: u32, arguments: &[String]) -> Comman
         .arg(env!("CARGO_BIN_EXE_send-file-manager"))
         .arg("--socket")
         .arg(socket)
-        .args(["--log-format", "json"])
+        .args(["--log-format", "json", "--cells", "1"])
         .args(arguments);
+    // The last of two options that say the same counts.
     command.stdin(Stdio::null()).stdout(Stdio::null());
-    command.process_group(0);
     command
+}
+
+/// Whether a process runs.
+pub(crate) fn is_alive(pid: Pid) -> bool {
+    !matches!(process_state(pid.as_raw()), None | Some('Z'))
 }
 
 /// As proc(5) has it: Z has ended, T is stopped.

@@ -8,7 +8,9 @@ use nix::sys::signal::{Signal, kill};
 use send_file_wire::{Answer, Framing, OfferId, Rate};
 
 use crate::downloads::{Download, Kind, MEGABYTE};
-use crate::rig::{Manager, Worker, connection, file_with, pattern, read_to_end, span, until};
+use crate::rig::{
+    Manager, Worker, connection, file_with, is_alive, pattern, read_to_end, span, until,
+};
 
 const DIED: &str = "a worker died; its successor goes on";
 
@@ -164,22 +166,78 @@ fn a_signal_to_all_processes_at_once_counts_once() {
 }
 
 #[test]
-fn a_worker_without_a_guardian_finishes_its_downloads_and_ends() {
+fn a_worker_without_a_guardian_becomes_one() {
     let manager = Manager::start(&[]);
-    let worker = manager.worker();
     let mut download = Download::new(Kind::NginxOverUnix).unwrap();
     download.hand_over(&manager);
-    manager.signal_guardian(Signal::SIGKILL);
-    manager.wait_for_log("the guardian is gone; this worker ends when its downloads have");
-    until("the path is free for another manager", || {
-        (!manager.socket.exists()).then_some(())
+    for _ in 0..3 {
+        let (guardian, worker) = (manager.guardian(), manager.worker());
+        kill(guardian, Signal::SIGKILL).unwrap();
+        until("the worker is the guardian of another one", || {
+            (manager.guardian() == worker && manager.worker_now().is_some()).then_some(())
+        });
+        // What it guards is guarded as well as before.
+        let dead = manager.worker();
+        kill(dead, Signal::SIGKILL).unwrap();
+        until("a successor", || {
+            manager.worker_now().filter(|pid| *pid != dead)
+        });
+    }
+    assert_eq!(
+        manager
+            .log_lines("a guardian died; its worker takes its place")
+            .len(),
+        3
+    );
+    let mut second = Download::new(Kind::Span).unwrap();
+    second.hand_over(&manager);
+    for download in [&mut download, &mut second] {
+        let received = read_to_end(&mut download.client).unwrap();
+        download.check(&received);
+    }
+    drop((download, second));
+    manager.wait_until_idle();
+    manager.signal(Signal::SIGTERM);
+    assert!(manager.wait_for_exit().success());
+}
+
+#[test]
+fn cells_without_a_master_finish_their_downloads_and_end() {
+    let manager = Manager::start(&[]);
+    let (guardian, worker) = (manager.guardian(), manager.worker());
+    let mut download = Download::new(Kind::Span).unwrap();
+    download.hand_over(&manager);
+    kill(manager.master(), Signal::SIGKILL).unwrap();
+    // The path is free for another manager, which replaces what is left there.
+    manager.restart();
+    let mut second = Download::new(Kind::Span).unwrap();
+    second.hand_over(&manager);
+    for download in [&mut download, &mut second] {
+        let received = read_to_end(&mut download.client).unwrap();
+        download.check(&received);
+    }
+    drop(download);
+    until("both end", || {
+        (!is_alive(guardian) && !is_alive(worker)).then_some(())
     });
+}
+
+#[test]
+fn a_worker_whose_loop_stands_still_is_killed_and_succeeded() {
+    let manager = Manager::start(&["--hang-timeout", "1.5"]);
+    let mut download = Download::new(Kind::Span).unwrap();
+    download.hand_over(&manager);
+    let stopped = manager.stop_worker();
+    let line = manager.wait_for_log(DIED);
+    assert_eq!(line["hung"], true);
+    assert_ne!(manager.worker(), stopped);
     let received = read_to_end(&mut download.client).unwrap();
     download.check(&received);
-    drop(download);
-    until("the worker ends", || {
-        kill(worker, None).is_err().then_some(())
-    });
+    // One that has nothing to do is not taken for one that hangs.
+    let worker = manager.worker();
+    // What is tested is that nothing happens in a time.
+    std::thread::sleep(Duration::from_secs(4));
+    assert_eq!(manager.worker(), worker);
 }
 
 #[test]

@@ -1,0 +1,376 @@
+//! The first process: it starts cells, watches over them, and tells them when to go.
+//!
+//! A cell is a [guardian](crate::guardian) with its worker: a process group with a table of descriptors and downloads of
+//! its own. Everything that happens to cells is one of two steps: a fresh one is started, and one that is *outgoing* is
+//! told to retire once the fresh ones serve. A retired cell leaves the listener, finishes its downloads and ends. The cell
+//! whose descriptors run out, those of the generation before a reload or an upgrade, and all of them at the end are
+//! outgoing. The master holds no download, so that nothing depends on it that is under way.
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::sys::signal::{Signal, killpg};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{Pid, getppid};
+
+use crate::accept::Listener;
+use crate::limits::{CELL_RESTART_PAUSE, MAX_CELLS};
+use crate::renewal::{self, Inheritance};
+use crate::settings::Settings;
+use crate::sys::board::{Board, Entry};
+use crate::sys::head::Ending;
+use crate::sys::process::{Fork, fork_cell};
+use crate::sys::signals::Signals;
+
+/// Who returned from [`Master::run`].
+pub enum Role {
+    /// The guardian of a new cell.
+    Cell(Seat),
+    /// The master, after the last cell has ended.
+    Ended,
+}
+
+/// What a cell has in common with the others.
+#[derive(Debug)]
+pub struct Seat {
+    /// The first process.
+    pub master: Pid,
+    /// The socket that all of them listen to, unless this cell has left it.
+    pub listener: Option<Listener>,
+    /// Where all of them say how they are.
+    pub board: Board,
+    /// Which entry is this cell's.
+    pub number: usize,
+    /// By which a cell asks the master to look at the board.
+    pub bell: EventFd,
+}
+
+/// One cell, as the master sees it.
+#[derive(Debug)]
+struct Cell {
+    /// Its process group. It is there as long as one of its processes is, and whoever is its guardian by then.
+    group: Pid,
+    /// Its entry on the board; a cell of the generation before is on another one.
+    number: Option<usize>,
+    /// It is to retire as soon as the others serve.
+    is_outgoing: bool,
+    has_retired: bool,
+}
+
+/// The first process.
+pub struct Master {
+    settings: Settings,
+    listener: Option<Listener>,
+    board: Board,
+    bell: EventFd,
+    signals: Signals,
+    cells: Vec<Cell>,
+    ending: Ending,
+    /// When the downloads that still run are cut.
+    cut_at: Option<Instant>,
+    /// No cell is started before.
+    start_at: Instant,
+    has_served: bool,
+}
+
+impl Master {
+    /// With the listener, and the cells of the generation before, if there was one.
+    ///
+    /// # Errors
+    /// Those of the memory for the board, and of eventfd(2).
+    pub fn new(
+        settings: Settings,
+        listener: Listener,
+        signals: Signals,
+        outgoing: &[Pid],
+    ) -> anyhow::Result<Master> {
+        let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
+        let of_the_generation_before = |group: &Pid| Cell {
+            group: *group,
+            number: None,
+            is_outgoing: true,
+            has_retired: false,
+        };
+        Ok(Master {
+            settings,
+            listener: Some(listener),
+            board: Board::create().context("could not share memory with the cells")?,
+            bell: EventFd::from_flags(flags).context("could not make an eventfd")?,
+            signals,
+            cells: outgoing.iter().map(of_the_generation_before).collect(),
+            ending: Ending::No,
+            cut_at: None,
+            start_at: Instant::now(),
+            has_served: false,
+        })
+    }
+
+    /// Runs until told to end, and until all cells have. Every cell returns from here, too.
+    ///
+    /// # Errors
+    /// A sentence for the administrator, where no cell can be had at all.
+    pub fn run(mut self) -> anyhow::Result<Role> {
+        loop {
+            while let Some(number) = self.vacancy(Instant::now()) {
+                match fork_cell() {
+                    Ok(Fork::Child) => return Ok(Role::Cell(self.into_seat(number))),
+                    Ok(Fork::Parent(group)) => self.welcome(group, number),
+                    Err(errno) => self.postpone(errno),
+                }
+            }
+            if self.ending > Ending::No && self.cells.is_empty() {
+                return Ok(Role::Ended);
+            }
+            self.wait();
+            let _ = self.bell.read();
+            while let Some(signal) = self.signals.next() {
+                self.obey(signal);
+            }
+            self.reap()?;
+            self.relieve();
+            if self.cut_at.is_some_and(|at| at <= Instant::now()) {
+                self.cut();
+            }
+        }
+    }
+
+    /// The number of a cell that is to be started now.
+    fn vacancy(&self, now: Instant) -> Option<usize> {
+        let fresh = self.fresh().count();
+        if self.ending > Ending::No || fresh >= self.settings.cells || now < self.start_at {
+            return None;
+        }
+        let is_taken = |number| self.cells.iter().any(|cell| cell.number == Some(number));
+        (0..MAX_CELLS).find(|number| !is_taken(*number))
+    }
+
+    fn fresh(&self) -> impl Iterator<Item = &Cell> {
+        self.cells.iter().filter(|cell| !cell.is_outgoing)
+    }
+
+    fn into_seat(self, number: usize) -> Seat {
+        let entry = self.board.entry(number);
+        entry.clear();
+        Seat {
+            master: getppid(),
+            listener: self.listener,
+            board: self.board,
+            number,
+            bell: self.bell,
+        }
+    }
+
+    fn welcome(&mut self, group: Pid, number: usize) {
+        self.cells.push(Cell {
+            group,
+            number: Some(number),
+            is_outgoing: false,
+            has_retired: false,
+        });
+        tracing::debug!(cell = number, guardian = group.as_raw(), "started a cell");
+    }
+
+    /// No process to be had for a cell.
+    fn postpone(&mut self, errno: Errno) {
+        tracing::error!(%errno, "could not start a cell; trying again soon");
+        self.start_at = Instant::now() + CELL_RESTART_PAUSE;
+    }
+
+    fn wait(&self) {
+        let now = Instant::now();
+        let is_short = self.ending == Ending::No && self.fresh().count() < self.settings.cells;
+        let start_at = is_short.then_some(self.start_at);
+        let next = [self.cut_at, start_at].into_iter().flatten().min();
+        let timeout = next.map_or(PollTimeout::NONE, |at| {
+            // Rounded up: a moment too early would be spent turning.
+            let left = at.saturating_duration_since(now) + Duration::from_millis(1);
+            PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
+        });
+        let mut fds = [
+            PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.bell.as_fd(), PollFlags::POLLIN),
+        ];
+        // It fails for want of memory only, and then there is nothing better than to look again.
+        let _ = poll(&mut fds, timeout);
+    }
+
+    fn obey(&mut self, signal: Signal) {
+        match signal {
+            Signal::SIGTERM | Signal::SIGINT if self.ending == Ending::No => self.drain(),
+            Signal::SIGTERM | Signal::SIGINT => self.cut(),
+            Signal::SIGHUP if self.ending == Ending::No => self.succeed("/proc/self/exe"),
+            Signal::SIGUSR2 if self.ending == Ending::No => {
+                let executable = self.settings.executable.clone();
+                self.succeed(&executable);
+            }
+            Signal::SIGUSR1 => {
+                for cell in &self.cells {
+                    cell.tell(Signal::SIGUSR1);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Replaces this program by a new start of it, which goes on with the listener and starts cells of its own.
+    /// Returns only if nothing has changed.
+    fn succeed(&mut self, executable: &(impl AsRef<std::path::Path> + ?Sized)) {
+        let Some(listener) = &self.listener else {
+            return;
+        };
+        let inheritance = Inheritance {
+            listener: listener.as_fd(),
+            cells: self.cells.iter().map(|cell| cell.group).collect(),
+        };
+        let error = renewal::begin(executable.as_ref(), &inheritance);
+        tracing::error!("nothing has changed: {error:#}");
+    }
+
+    fn drain(&mut self) {
+        self.ending = Ending::Draining;
+        // Whoever connects from now on is refused at once.
+        if let Some(listener) = self.listener.take() {
+            listener.remove_path();
+        }
+        self.cut_at = Some(Instant::now() + self.settings.drain_timeout);
+        tracing::info!(
+            downloads = self.board.downloads(),
+            "ending: no new downloads"
+        );
+        for cell in &mut self.cells {
+            cell.retire();
+        }
+    }
+
+    fn cut(&mut self) {
+        self.ending = Ending::Cut;
+        self.cut_at = None;
+        tracing::info!(
+            downloads = self.board.downloads(),
+            "ending: cutting running downloads"
+        );
+        for cell in &self.cells {
+            cell.tell(Signal::SIGQUIT);
+        }
+    }
+
+    /// Takes note of the processes that have ended, and of the cells of which none is left.
+    fn reap(&mut self) -> anyhow::Result<()> {
+        while let Ok(status) = waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            match status {
+                WaitStatus::StillAlive => break,
+                WaitStatus::Signaled(pid, signal, _) => {
+                    tracing::warn!(pid = pid.as_raw(), %signal, "a process of a cell was killed");
+                }
+                _ => {}
+            }
+        }
+        let (left, gone) = std::mem::take(&mut self.cells)
+            .into_iter()
+            .partition(Cell::is_there);
+        self.cells = left;
+        for cell in gone {
+            if let Some(number) = cell.number {
+                self.board.entry(number).clear();
+            }
+            if !cell.is_outgoing && self.ending == Ending::No {
+                self.replace(&cell)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A cell is gone that was not told to go.
+    fn replace(&mut self, cell: &Cell) -> anyhow::Result<()> {
+        if !self.has_served && self.cells.iter().all(|cell| !cell.is_outgoing) {
+            if let Some(listener) = &self.listener {
+                listener.remove_path();
+            }
+            for cell in &self.cells {
+                cell.tell(Signal::SIGQUIT);
+            }
+            bail!("gave up: no cell could begin to serve");
+        }
+        tracing::error!(
+            cell = cell.number,
+            "a cell has failed; starting another one"
+        );
+        self.start_at = Instant::now() + CELL_RESTART_PAUSE;
+        Ok(())
+    }
+
+    /// Makes full cells outgoing, and lets the outgoing ones retire when enough others serve.
+    fn relieve(&mut self) {
+        let entry_of = |cell: &Cell| cell.number.map(|number| self.board.entry(number));
+        let (mut room, mut serving) = (MAX_CELLS.saturating_sub(self.cells.len()), 0);
+        for cell in self.cells.iter_mut().filter(|cell| !cell.is_outgoing) {
+            let Some(entry) = entry_of(cell) else {
+                continue;
+            };
+            if entry.is_serving() {
+                self.has_served = true;
+                serving += 1;
+            }
+            if entry.is_full() && room > 0 && self.ending == Ending::No {
+                tracing::info!(
+                    cell = cell.number,
+                    downloads = self.board.downloads(),
+                    "a cell is nearly full; another one takes its place"
+                );
+                cell.is_outgoing = true;
+                room -= 1;
+            }
+        }
+        if self.fresh().count() == self.settings.cells && serving >= self.settings.cells {
+            for cell in self.cells.iter_mut().filter(|cell| cell.is_outgoing) {
+                cell.retire();
+            }
+        }
+    }
+}
+
+impl Cell {
+    fn tell(&self, signal: Signal) {
+        // It fails only where the last process of the cell has just ended.
+        let _ = killpg(self.group, signal);
+    }
+
+    fn retire(&mut self) {
+        if !self.has_retired {
+            self.has_retired = true;
+            self.is_outgoing = true;
+            self.tell(Signal::SIGTERM);
+        }
+    }
+
+    fn is_there(&self) -> bool {
+        killpg(self.group, None) != Err(Errno::ESRCH)
+    }
+}
+
+impl Seat {
+    /// This cell's entry on the board.
+    pub fn entry(&self) -> &Entry {
+        self.board.entry(self.number)
+    }
+
+    /// Tells the master to look at the board.
+    pub fn ring(&self) {
+        // It can fail only for a counter that is full of rings that nobody has heard yet.
+        let _ = self.bell.write(1);
+    }
+}
+
+/// Makes this process the one that its descendants fall to when their parents die.
+///
+/// # Errors
+/// Those of prctl(2).
+pub fn adopt_orphans() -> io::Result<()> {
+    nix::sys::prctl::set_child_subreaper(true).map_err(io::Error::from)
+}
