@@ -10,12 +10,17 @@
 #[inline(always)]
 pub fn point(_name: &str) {}
 
+/// The worker dies here if a test asked for it, `job.turn/TAG`, and this is about the download with this tag.
+#[cfg(not(debug_assertions))]
+#[inline(always)]
+pub fn point_of(_name: &str, _tag: &[u8]) {}
+
 /// So many workers were started before this one, and it.
 #[cfg(not(debug_assertions))]
 pub fn this_is_worker(_generation: u32) {}
 
 #[cfg(debug_assertions)]
-pub use chosen::{point, this_is_worker};
+pub use chosen::{point, point_of, this_is_worker};
 
 #[cfg(debug_assertions)]
 mod chosen {
@@ -35,6 +40,13 @@ mod chosen {
         if let Some((_, by_panic)) = chosen.filter(|(chosen, _)| chosen == name) {
             assert!(!by_panic, "a test asked for this panic");
             let _ = kill(Pid::this(), Signal::SIGKILL);
+        }
+    }
+
+    /// The worker dies here if a test asked for it, `job.turn/TAG`, and this is about the download with this tag.
+    pub fn point_of(name: &str, tag: &[u8]) {
+        if CHOSEN.get().is_some_and(Option::is_some) {
+            point(&format!("{name}/{}", String::from_utf8_lossy(tag)));
         }
     }
 

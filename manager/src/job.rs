@@ -204,6 +204,7 @@ impl Job {
 
     /// Works until the budget is used, the connection takes no more, or the download is over.
     pub fn turn(&mut self, slot: &Slot, now: Instant) -> Turn {
+        crash::point_of("job.turn", &self.tag);
         if let Err(outcome) = self.discard_input() {
             return Turn::Ended(outcome);
         }

@@ -13,6 +13,7 @@
 //! | [`outcome`], [`staging`] | how a download ended; files whose file system refuses sendfile |
 //! | [`progress`] | whether the other side still takes something |
 //! | [`timers`], [`registry`], [`key`], [`refusals`] | deadlines; handles; what an event is about; the bounded log of refusals |
+//! | [`control`] | what one asks of a running manager from the command line |
 //! | [`settings`] | the command line, resolved |
 //! | [`job`] | one download: descriptors, slot, a turn of its work |
 //! | [`recovery`] | what a dead worker left |
@@ -27,6 +28,7 @@
 #![deny(unsafe_code)]
 
 pub mod accept;
+pub mod control;
 pub mod crash;
 pub mod daemon;
 pub mod event_loop;

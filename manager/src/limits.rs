@@ -103,10 +103,10 @@ pub const CHECK_PAUSE: Duration = Duration::from_millis(5);
 /// How often a loop turns although nothing happens, so that its guardian sees it alive.
 pub const HEARTBEAT: Duration = Duration::from_secs(1);
 
-/// What a cell with more downloads than the average leaves the others, to take a new connection before it does.
+/// What a cell with more downloads than another leaves the others, to take a new connection before it does.
 pub const HEAD_START: Duration = Duration::from_millis(1);
 
-/// Downloads above the average that are no imbalance yet, beside an eighth of it.
+/// Downloads above those of the least busy cell that are no imbalance yet, beside an eighth of those.
 pub const BALANCE_SLACK: u32 = 4;
 
 /// The part of its descriptors for downloads, as a divisor, at which a cell asks to be relieved: the rest is for the

@@ -3,15 +3,22 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use send_file_manager::{daemon, settings::Arguments};
+use send_file_manager::{control, daemon, settings::Arguments};
 
 fn main() -> ExitCode {
-    match daemon::run(Arguments::parse()) {
+    match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("send-file-manager: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn run() -> anyhow::Result<()> {
+    let arguments = Arguments::of_this_process()?;
+    match arguments.request() {
+        Some((request, socket)) => control::ask(request, socket),
+        None => daemon::run(arguments),
     }
 }

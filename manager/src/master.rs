@@ -18,6 +18,7 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getppid};
+use sd_notify::NotifyState;
 
 use crate::accept::Listener;
 use crate::limits::{CELL_RESTART_PAUSE, MAX_CELLS};
@@ -77,6 +78,8 @@ pub struct Master {
     /// No cell is started before.
     start_at: Instant,
     has_served: bool,
+    /// The supervisor was told that all cells serve.
+    is_announced: bool,
 }
 
 impl Master {
@@ -108,6 +111,7 @@ impl Master {
             cut_at: None,
             start_at: Instant::now(),
             has_served: false,
+            is_announced: false,
         })
     }
 
@@ -228,12 +232,19 @@ impl Master {
             listener: listener.as_fd(),
             cells: self.cells.iter().map(|cell| cell.group).collect(),
         };
+        let reloading = [
+            Ok(NotifyState::Reloading),
+            NotifyState::monotonic_usec_now(),
+        ];
+        tell_supervisor(&reloading.into_iter().flatten().collect::<Vec<_>>());
         let error = renewal::begin(executable.as_ref(), &inheritance);
+        tell_supervisor(&[NotifyState::Ready]);
         tracing::error!("nothing has changed: {error:#}");
     }
 
     fn drain(&mut self) {
         self.ending = Ending::Draining;
+        tell_supervisor(&[NotifyState::Stopping]);
         // Whoever connects from now on is refused at once.
         if let Some(listener) = self.listener.take() {
             listener.remove_path();
@@ -331,6 +342,11 @@ impl Master {
             for cell in self.cells.iter_mut().filter(|cell| cell.is_outgoing) {
                 cell.retire();
             }
+            if !self.is_announced {
+                self.is_announced = true;
+                tell_supervisor(&[NotifyState::Ready]);
+                tracing::info!(cells = serving, "serving");
+            }
         }
     }
 }
@@ -364,6 +380,13 @@ impl Seat {
     pub fn ring(&self) {
         // It can fail only for a counter that is full of rings that nobody has heard yet.
         let _ = self.bell.write(1);
+    }
+}
+
+/// systemd, if that started the manager: sd_notify(3).
+fn tell_supervisor(states: &[NotifyState]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::warn!(%error, "could not tell the supervisor how things are");
     }
 }
 

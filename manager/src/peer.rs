@@ -231,6 +231,7 @@ impl Peer {
         now: Instant,
     ) -> PeerOutcome {
         let packet = slot.packet();
+        crash::point_of("offer.heard", &packet[packet.len().saturating_sub(6)..]);
         let offer = descriptors
             .map_err(OfferError::from)
             .and_then(|descriptors| {

@@ -2,15 +2,18 @@
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
+use std::{fs, iter};
 
 use anyhow::{Context, bail};
 use clap::{Parser, ValueEnum};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::{Gid, Group, User, getuid};
 
+use crate::control::Request;
 use crate::limits::{
     DEFAULT_CELLS_AT_MOST, DESCRIPTOR_MARGIN, MAX_CELLS, MAX_PEERS, MIN_DESCRIPTORS_PER_JOB,
     PEER_SHARE_OF_DESCRIPTORS,
@@ -20,13 +23,22 @@ use crate::limits::{
 #[derive(Clone, Debug, Parser)]
 #[command(name = "send-file-manager", version, args_override_self = true)]
 pub struct Arguments {
+    #[command(subcommand)]
+    request: Option<Request>,
+
     /// The Unix socket that workers connect to.
     #[arg(
         long,
+        global = true,
         value_name = "PATH",
         default_value = "/run/send-file/manager.sock"
     )]
     socket: PathBuf,
+
+    /// Read options from this file: one a line, named as here without the dashes, "stall-timeout = 30"; "#" begins a
+    /// comment. What is said on the command line counts more. A reload reads it again.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
 
     /// Mode of the socket, octal. Who may connect is decided by --allow-uid; this can narrow it.
     #[arg(long, value_name = "OCTAL", default_value = "666", value_parser = parse_mode)]
@@ -122,6 +134,46 @@ pub struct Settings {
     pub drain_timeout: Duration,
     /// How log lines look.
     pub log_format: LogFormat,
+}
+
+impl Arguments {
+    /// Those of this process: of the file that they name, if they do, and of the command line.
+    ///
+    /// # Errors
+    /// A sentence about the file. What is wrong with the command line is said by clap, which ends the process.
+    pub fn of_this_process() -> anyhow::Result<Arguments> {
+        let given = Arguments::parse();
+        let Some(path) = &given.config else {
+            return Ok(given);
+        };
+        let text = fs::read_to_string(path)
+            .with_context(|| format!("could not read {}", path.display()))?;
+        let mut words = std::env::args_os();
+        let program = words.next().unwrap_or_default();
+        let options = from_file(&text).map(OsString::from);
+        let all = iter::once(program).chain(options).chain(words);
+        match Arguments::try_parse_from(all) {
+            Ok(arguments) if arguments.config == given.config => Ok(arguments),
+            Ok(_) => bail!("{} names another configuration file", path.display()),
+            Err(error) => bail!("{}: {}", path.display(), error.render()),
+        }
+    }
+
+    /// What a running manager is to be asked, and where.
+    pub fn request(&self) -> Option<(Request, &Path)> {
+        self.request.map(|request| (request, &*self.socket))
+    }
+}
+
+/// The options in a configuration file, as on a command line.
+fn from_file(text: &str) -> impl Iterator<Item = String> {
+    let lines = text.lines().map(str::trim);
+    lines
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .map(|line| match line.split_once('=') {
+            Some((name, value)) => format!("--{}={}", name.trim(), value.trim()),
+            None => format!("--{line}"),
+        })
 }
 
 impl Settings {

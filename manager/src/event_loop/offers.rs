@@ -56,11 +56,11 @@ impl EventLoop {
         }
     }
 
-    /// Leaves the connections that wait to the other cells for a moment, where this one has more downloads than they: all
+    /// Leaves the connections that wait to the other cells for a moment, where this one has more downloads than another: all
     /// of them hear of each connection, and one that nobody takes is taken here after all.
     fn give_head_start(&mut self, now: Instant) -> bool {
-        let average = self.seat.board.average_downloads();
-        let is_above = self.engagements() > average + average / 8 + BALANCE_SLACK;
+        let fewest = self.seat.board.fewest_downloads();
+        let is_above = self.engagements() > fewest + fewest / 8 + BALANCE_SLACK;
         if !is_above || self.head_start_given {
             return false;
         }

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::EventLoop;
-use crate::limits::RELIEF_SHARE;
+use crate::limits::{MAX_DESCRIPTORS_PER_JOB, RELIEF_SHARE};
 
 impl EventLoop {
     pub(super) fn downloads(&self) -> usize {
@@ -32,10 +32,11 @@ impl EventLoop {
     }
 
     fn is_nearly_full(&self) -> bool {
-        let budget = self.settings.job_descriptors;
-        let is_short = self.job_descriptors + budget / RELIEF_SHARE > budget;
-        let slots = self.settings.slots;
-        let is_crowded = self.engagements() + slots / RELIEF_SHARE as u32 > slots;
+        let (budget, slots) = (self.settings.job_descriptors, self.settings.slots);
+        // An offer must have room for the most it may need; with little room at all that is what decides.
+        let reserve = MAX_DESCRIPTORS_PER_JOB + budget / RELIEF_SHARE;
+        let is_short = self.job_descriptors + reserve > budget;
+        let is_crowded = self.engagements() + (slots / RELIEF_SHARE as u32).max(1) > slots;
         // With no more slots than downloads allowed at all, another cell would not help.
         is_short || (is_crowded && slots < self.settings.max_jobs)
     }

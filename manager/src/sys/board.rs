@@ -89,14 +89,11 @@ impl Board {
         self.entries().iter().map(each).fold(0, u32::saturating_add)
     }
 
-    /// How many downloads a cell that takes new ones has, on average.
-    pub fn average_downloads(&self) -> u32 {
-        let (mut cells, mut downloads) = (0, 0_u32);
-        for entry in self.entries().iter().filter(|entry| entry.is_serving()) {
-            cells += 1;
-            downloads = downloads.saturating_add(entry.downloads.load(Ordering::Acquire));
-        }
-        downloads.checked_div(cells).unwrap_or(0)
+    /// The downloads of the cell that has the fewest of those that take new ones.
+    pub fn fewest_downloads(&self) -> u32 {
+        let serving = self.entries().iter().filter(|entry| entry.is_serving());
+        let each = serving.map(|entry| entry.downloads.load(Ordering::Acquire));
+        each.min().unwrap_or(0)
     }
 
     fn entries(&self) -> &[Entry] {
@@ -111,14 +108,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_cells_that_take_downloads_count_in_the_average_but_all_in_the_sum() {
+    fn only_cells_that_take_downloads_can_have_the_fewest_but_all_count_in_the_sum() {
         let board = Board::create().unwrap();
-        assert_eq!((board.downloads(), board.average_downloads()), (0, 0));
-        for (number, downloads, is_serving) in [(0, 10, true), (1, 20, true), (5, 900, false)] {
+        assert_eq!((board.downloads(), board.fewest_downloads()), (0, 0));
+        for (number, downloads, is_serving) in [(0, 10, true), (1, 20, true), (5, 3, false)] {
             board.entry(number).set_downloads(downloads);
             board.entry(number).set_serving(is_serving);
         }
-        assert_eq!((board.downloads(), board.average_downloads()), (930, 15));
+        assert_eq!((board.downloads(), board.fewest_downloads()), (33, 10));
         board.entry(5).clear();
         assert_eq!(board.downloads(), 30);
         assert!(board.entry(1).note_full() && !board.entry(1).note_full());

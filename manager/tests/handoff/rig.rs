@@ -26,6 +26,7 @@ pub(crate) struct Manager {
     child: Mutex<Child>,
     directory: PathBuf,
     pub(crate) socket: PathBuf,
+    program: PathBuf,
     arguments: Vec<String>,
     descriptor_limit: u32,
 }
@@ -40,7 +41,15 @@ impl Manager {
     }
 
     pub(crate) fn start_with_descriptors(descriptor_limit: u32, arguments: &[&str]) -> Manager {
-        let manager = Manager::begin(descriptor_limit, arguments, None);
+        let manager = Manager::begin(built(), descriptor_limit, arguments, None);
+        manager.wait_until_listening();
+        manager
+    }
+
+    /// From another path than where it was built.
+    #[allow(dead_code, reason = "the survival tests need it")]
+    pub(crate) fn start_program(program: &Path, arguments: &[&str]) -> Manager {
+        let manager = Manager::begin(program.to_owned(), 1024, arguments, None);
         manager.wait_until_listening();
         manager
     }
@@ -48,10 +57,15 @@ impl Manager {
     /// One whose worker dies at this place. It is not waited for: that may be before it listens.
     #[allow(dead_code, reason = "the survival tests need it")]
     pub(crate) fn start_to_die_at(place: &str, arguments: &[&str]) -> Manager {
-        Manager::begin(1024, arguments, Some(place))
+        Manager::begin(built(), 1024, arguments, Some(place))
     }
 
-    fn begin(descriptor_limit: u32, arguments: &[&str], die_at: Option<&str>) -> Manager {
+    fn begin(
+        program: PathBuf,
+        descriptor_limit: u32,
+        arguments: &[&str],
+        die_at: Option<&str>,
+    ) -> Manager {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let directory =
@@ -59,11 +73,14 @@ impl Manager {
         fs::create_dir_all(&directory).unwrap();
         let socket = directory.join("manager.sock");
         let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
-        let child = spawn(&directory, &socket, descriptor_limit, &arguments, die_at);
+        let mut command = command(&program, &socket, descriptor_limit, &arguments);
+        command.envs(die_at.map(|place| (DIE_AT, place)));
+        let child = command.stderr(log(&directory)).spawn().unwrap();
         Manager {
             child: child.into(),
             directory,
             socket,
+            program,
             arguments,
             descriptor_limit,
         }
@@ -76,7 +93,7 @@ impl Manager {
         let mut child = manager.child.lock().unwrap();
         child.wait().unwrap();
         let full = File::options().write(true).open("/dev/full").unwrap();
-        *child = command(&manager.socket, 1024, &[])
+        *child = command(&manager.program, &manager.socket, 1024, &[])
             .stderr(full)
             .spawn()
             .unwrap();
@@ -94,7 +111,7 @@ impl Manager {
 
     /// Starts a second daemon on the same socket, which must end by itself.
     pub(crate) fn start_another(&self) -> Output {
-        let mut command = command(&self.socket, self.descriptor_limit, &self.arguments);
+        let mut command = self.command();
         let mut second = command.stderr(Stdio::piped()).spawn().unwrap();
         let ended = || second.try_wait().unwrap();
         if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -112,13 +129,7 @@ impl Manager {
     pub(crate) fn restart(&self) {
         let mut child = self.child.lock().unwrap();
         child.wait().unwrap();
-        *child = spawn(
-            &self.directory,
-            &self.socket,
-            self.descriptor_limit,
-            &self.arguments,
-            None,
-        );
+        *child = self.command().stderr(log(&self.directory)).spawn().unwrap();
         drop(child);
         self.wait_until_listening();
     }
@@ -264,6 +275,15 @@ impl Manager {
         })
     }
 
+    fn command(&self) -> Command {
+        command(
+            &self.program,
+            &self.socket,
+            self.descriptor_limit,
+            &self.arguments,
+        )
+    }
+
     /// The first process.
     pub(crate) fn master(&self) -> Pid {
         Pid::from_raw(self.child.lock().unwrap().id() as i32)
@@ -307,31 +327,28 @@ impl Drop for Manager {
     }
 }
 
-fn spawn(
-    directory: &Path,
-    socket: &Path,
-    descriptor_limit: u32,
-    arguments: &[String],
-    die_at: Option<&str>,
-) -> Child {
-    let log = File::options()
+fn log(directory: &Path) -> File {
+    let path = directory.join("log");
+    File::options()
         .create(true)
         .append(true)
-        .open(directory.join("log"))
-        .unwrap();
-    let mut command = command(socket, descriptor_limit, arguments);
-    command.envs(die_at.map(|place| (DIE_AT, place)));
-    command.stderr(log).spawn().unwrap()
+        .open(path)
+        .unwrap()
 }
 
-fn command(socket: &Path, descriptor_limit: u32, arguments: &[String]) -> Command {
+/// The program under test.
+pub(crate) fn built() -> PathBuf {
+    env!("CARGO_BIN_EXE_send-file-manager").into()
+}
+
+fn command(program: &Path, socket: &Path, descriptor_limit: u32, arguments: &[String]) -> Command {
     let mut command = Command::new("/bin/sh");
     command
         .args([
             "-c",
             &format!("ulimit -n {descriptor_limit}; exec \"$0\" \"$@\""),
         ])
-        .arg(env!("CARGO_BIN_EXE_send-file-manager"))
+        .arg(program)
         .arg("--socket")
         .arg(socket)
         .args(["--log-format", "json", "--cells", "1"])
@@ -379,7 +396,7 @@ impl Worker {
         framing: Framing,
         parts: &[Part],
     ) -> io::Result<()> {
-        self.send_offer(None, connection, file, framing, parts)
+        self.send_offer(b"test", None, connection, file, framing, parts)
     }
 
     pub(crate) fn offer_at(
@@ -390,12 +407,13 @@ impl Worker {
         framing: Framing,
         parts: &[Part],
     ) {
-        self.send_offer(rate, connection, file, framing, parts)
+        self.send_offer(b"test", rate, connection, file, framing, parts)
             .unwrap();
     }
 
-    fn send_offer(
+    pub(crate) fn send_offer(
         &self,
+        tag: &[u8],
         rate: Option<Rate>,
         connection: &impl AsFd,
         file: &impl AsFd,
@@ -407,7 +425,7 @@ impl Worker {
             framing,
             rate,
             parts: parts.to_vec(),
-            tag: b"test".to_vec(),
+            tag: tag.to_vec(),
         };
         let descriptors = [connection.as_fd(), file.as_fd()];
         channel::send(self.0.as_fd(), &offer.encode().unwrap(), &descriptors)

@@ -4,7 +4,10 @@
 #[path = "../handoff/rig.rs"]
 mod rig;
 
+mod cells;
 mod chaos;
 mod downloads;
+mod generations;
 mod guardian;
 mod places;
+mod poison;

@@ -1,0 +1,245 @@
+//! Reload, upgrade, and what happens when they fail: the process stays, downloads go on, workers find a listener throughout.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use nix::sys::signal::Signal;
+use send_file_wire::{Answer, Reason};
+
+use crate::downloads::{Download, Kind};
+use crate::rig::{Manager, Worker, built, is_alive, read_to_end, until};
+
+/// A directory that is removed at the end.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(name: &str) -> Directory {
+        let path = std::env::temp_dir().join(format!(
+            "send-file-generations-{name}-{}",
+            std::process::id()
+        ));
+        fs::create_dir_all(&path).unwrap();
+        Directory(path)
+    }
+
+    /// Puts a file there as an installation does, by rename.
+    fn install(&self, name: &str, write: impl FnOnce(&Path)) -> PathBuf {
+        let (new, path) = (self.0.join("new"), self.0.join(name));
+        write(&new);
+        fs::rename(new, &path).unwrap();
+        path
+    }
+
+    fn install_manager(&self) -> PathBuf {
+        self.install("manager", |path| {
+            fs::copy(built(), path).unwrap();
+        })
+    }
+
+    fn install_script(&self, text: &str) {
+        self.install("manager", |path| {
+            let mut file = fs::File::create(path).unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+            file.set_permissions(fs::Permissions::from_mode(0o755))
+                .unwrap();
+        });
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn is_refused(manager: &Manager) -> bool {
+    let download = Download::new(Kind::InTheKernel).unwrap();
+    let worker = Worker::connect(manager);
+    worker.offer(
+        &download.server,
+        &download.file,
+        download.framing,
+        &download.parts,
+    );
+    matches!(worker.answer(), Answer::Reject(_, Reason::Busy))
+}
+
+fn finish(mut download: Download) {
+    let received = read_to_end(&mut download.client).unwrap();
+    download.check(&received);
+}
+
+#[test]
+fn a_reload_reads_the_configuration_again_and_disturbs_no_download() {
+    let directory = Directory::new("reload");
+    let configure =
+        |text: &str| directory.install("manager.conf", |path| fs::write(path, text).unwrap());
+    let config = configure("# one\nmax-jobs = 1\n");
+    let manager = Manager::start(&["--config", config.to_str().unwrap()]);
+    let (master, guardian) = (manager.master(), manager.guardian());
+    let before = Download::new(Kind::UnsortedOverlappingRanges).unwrap();
+    before.hand_over(&manager);
+    assert!(is_refused(&manager));
+
+    configure("max-jobs=3\n");
+    manager.signal(Signal::SIGHUP);
+    until("another cell serves", || {
+        (manager.log_lines("serving").len() == 2).then_some(())
+    });
+    let after = Download::new(Kind::Span).unwrap();
+    after.hand_over(&manager);
+    assert!(is_alive(guardian), "it has a download");
+    assert_eq!(manager.master(), master);
+    finish(before);
+    until("the old cell has ended", || {
+        (!is_alive(guardian)).then_some(())
+    });
+    finish(after);
+    manager.wait_until_idle();
+}
+
+#[test]
+fn a_configuration_with_an_error_changes_nothing() {
+    let directory = Directory::new("bad-reload");
+    let config = directory.install("manager.conf", |path| {
+        fs::write(path, "cells = 1\n").unwrap()
+    });
+    let manager = Manager::start(&["--config", config.to_str().unwrap()]);
+    let download = Download::new(Kind::NginxOverUnix).unwrap();
+    download.hand_over(&manager);
+    let guardian = manager.guardian();
+    for text in [
+        "no-such-option = 1\n",
+        "max-jobs = many\n",
+        "socket = /tmp/elsewhere.sock\n",
+    ] {
+        let failures = || manager.log().matches("nothing has changed").count();
+        let before = failures();
+        directory.install("manager.conf", |path| fs::write(path, text).unwrap());
+        manager.signal(Signal::SIGHUP);
+        // Said on the command line, the socket counts more than in the file, and is the same.
+        if !text.starts_with("socket") {
+            until("the reload has failed", || {
+                (failures() > before).then_some(())
+            });
+            assert_eq!(manager.guardians(), [guardian]);
+        }
+    }
+    finish(download);
+}
+
+#[test]
+fn an_upgrade_goes_on_with_the_new_program_and_disturbs_no_download() {
+    let directory = Directory::new("upgrade");
+    let program = directory.install_manager();
+    let manager = Manager::start_program(&program, &[]);
+    let inode = || {
+        fs::metadata(format!("/proc/{}/exe", manager.master()))
+            .unwrap()
+            .ino()
+    };
+    let downloads: Vec<Download> = [Kind::Span, Kind::NginxOverUnix, Kind::AtARate]
+        .into_iter()
+        .filter_map(Download::new)
+        .collect();
+    for download in &downloads {
+        download.hand_over(&manager);
+    }
+    for generation in 2..=4 {
+        let before = inode();
+        directory.install_manager();
+        let asked = Command::new(built())
+            .arg("upgrade")
+            .arg("--socket")
+            .arg(&manager.socket)
+            .status()
+            .unwrap();
+        assert!(asked.success());
+        until("the new generation serves", || {
+            (manager.log_lines("serving").len() == generation).then_some(())
+        });
+        assert_ne!(inode(), before);
+        assert_eq!(inode(), fs::metadata(&program).unwrap().ino());
+    }
+    for download in downloads {
+        finish(download);
+    }
+    until("one cell is left", || {
+        (manager.guardians().len() == 1).then_some(())
+    });
+    manager.signal(Signal::SIGTERM);
+    assert!(manager.wait_for_exit().success());
+    assert!(!manager.socket.exists());
+}
+
+#[test]
+fn a_new_program_that_cannot_start_leaves_the_old_one_running() {
+    let directory = Directory::new("bad-upgrade");
+    let program = directory.install_manager();
+    let manager = Manager::start_program(&program, &[]);
+    let download = Download::new(Kind::Span).unwrap();
+    download.hand_over(&manager);
+    let guardian = manager.guardian();
+    let failures = || manager.log().matches("nothing has changed").count();
+    for (failed, bad) in [
+        (1, Some("#!/bin/sh\nexit 3\n")),
+        (2, Some("no program at all")),
+        (3, None),
+    ] {
+        match bad {
+            Some(text) => directory.install_script(text),
+            None => fs::remove_file(&program).unwrap(),
+        }
+        manager.signal(Signal::SIGUSR2);
+        until("the upgrade has failed", || {
+            (failures() == failed).then_some(())
+        });
+    }
+    assert_eq!(manager.guardians(), [guardian]);
+    finish(download);
+    finish_another(&manager);
+}
+
+#[test]
+fn a_new_program_whose_workers_die_leaves_the_old_cells_serving() {
+    let directory = Directory::new("dying-upgrade");
+    let program = directory.install_manager();
+    let manager = Manager::start_program(&program, &[]);
+    let download = Download::new(Kind::Span).unwrap();
+    download.hand_over(&manager);
+    let guardian = manager.guardian();
+    directory.install_script(&format!(
+        "#!/bin/sh\nSEND_FILE_MANAGER_DIE_AT='panic:recovery.swept@*' exec {} \"$@\"\n",
+        built().display()
+    ));
+    manager.signal(Signal::SIGUSR2);
+    manager.wait_for_log("a cell has failed; starting another one");
+    finish(download);
+    finish_another(&manager);
+    assert!(is_alive(guardian));
+    // The next program is a good one again.
+    directory.install_script(&format!(
+        "#!/bin/sh\nunset SEND_FILE_MANAGER_DIE_AT\nexec {} \"$@\"\n",
+        built().display()
+    ));
+    kill_new_cells(&manager, guardian);
+}
+
+/// What an administrator does then: another upgrade. The script's path is not the program's any more, so a restart of the
+/// program by its first path.
+fn kill_new_cells(manager: &Manager, old: nix::unistd::Pid) {
+    manager.signal(Signal::SIGTERM);
+    assert!(manager.wait_for_exit().success());
+    until("the old cell has ended, too", || {
+        (!is_alive(old)).then_some(())
+    });
+}
+
+fn finish_another(manager: &Manager) {
+    let another = Download::new(Kind::Span).unwrap();
+    another.hand_over(manager);
+    finish(another);
+}
