@@ -133,7 +133,7 @@ impl Master {
             }
             self.wait();
             let _ = self.bell.read();
-            while let Some(signal) = self.signals.next() {
+            while let Some(signal) = self.signals.take() {
                 self.obey(signal);
             }
             self.reap()?;

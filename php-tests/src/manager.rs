@@ -1,6 +1,6 @@
 //! The manager: start, stop, kill, freeze, and what it says in its log.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
 use std::os::fd::AsRawFd;
@@ -16,7 +16,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::limits::{PATIENCE, POLL};
-use crate::process::{Process, members, tail};
+use crate::process::{Process, tail};
 use crate::products::Products;
 use crate::run::{self, MANAGER_ACCOUNT};
 
@@ -108,22 +108,32 @@ impl Manager {
         self.process.wait_for_end().context("the manager")
     }
 
-    /// The process that carries the downloads: the child of the guardian, which is the first process.
-    pub fn worker(&self) -> Option<Pid> {
-        let group = self.process.group();
-        let mut others = members(group).into_iter().map(Pid::from_raw);
-        others.find(|pid| *pid != group)
+    /// The processes that carry the downloads: the children of the guardians, which are those of the first process.
+    pub fn workers(&self) -> BTreeSet<Pid> {
+        let first = self.process.group().as_raw();
+        let family = self.process.family();
+        let is_guardian = |pid| {
+            let mut family = family.iter();
+            family.any(|member| member.pid == pid && member.parent == first)
+        };
+        let workers = family.iter().filter(|member| is_guardian(member.parent));
+        workers.map(|member| Pid::from_raw(member.pid)).collect()
     }
 
-    /// Kills the worker alone and waits for its successor.
+    /// Kills all workers, and nothing else, and waits for their successors.
     ///
     /// # Errors
-    /// Where there is none to kill, or none comes.
-    pub fn kill_worker(&self) -> anyhow::Result<()> {
-        let worker = self.worker().context("the manager has no worker")?;
-        kill(worker, Signal::SIGKILL).context("killing the worker")?;
+    /// Where there is none to kill, or too few come.
+    pub fn kill_workers(&self) -> anyhow::Result<()> {
+        let dead = self.workers();
+        if dead.is_empty() {
+            bail!("the manager has no worker");
+        }
+        for worker in &dead {
+            kill(*worker, Signal::SIGKILL).context("killing a worker")?;
+        }
         let deadline = Instant::now() + PATIENCE;
-        while self.worker().is_none_or(|now| now == worker) {
+        while self.workers().difference(&dead).count() < dead.len() {
             if Instant::now() > deadline {
                 bail!("no successor came:\n{}", self.log_tail());
             }

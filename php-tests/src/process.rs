@@ -1,6 +1,6 @@
 //! Programs that the harness starts: each in its own process group, killed with the group when dropped.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -96,12 +96,17 @@ impl Process {
         Ok(())
     }
 
-    /// Signals the whole group.
+    /// Signals the whole group, and the groups of its descendants.
     ///
     /// # Errors
     /// Those of kill(2).
     pub fn signal(&self, signal: Signal) -> anyhow::Result<()> {
-        killpg(self.group(), signal).with_context(|| format!("sending {signal}"))
+        let groups = groups(&family(self.group()));
+        killpg(self.group(), signal).with_context(|| format!("sending {signal}"))?;
+        for group in groups {
+            let _ = killpg(group, signal);
+        }
+        Ok(())
     }
 
     /// Signals the first process alone.
@@ -140,40 +145,53 @@ impl Process {
         self.kill();
     }
 
-    /// Kills the whole group and waits until every process of it is gone.
+    /// Kills the whole group, and the groups of its descendants, and waits until every process of them is gone.
     pub fn kill(&mut self) {
         if self.ended {
             return;
         }
         self.ended = true;
         let group = self.group();
-        // Before the wait: the number is this group's as long as the first process is not reaped.
+        // Before the wait: the numbers are theirs as long as the first process is not reaped.
+        let mut groups = groups(&family(group));
+        groups.insert(group);
+        // First, so that it starts nothing while the others are killed.
         let _ = killpg(group, Signal::SIGKILL);
+        for other in groups.iter().filter(|other| **other != group) {
+            let _ = killpg(*other, Signal::SIGKILL);
+        }
         let _ = self.child.wait();
         let deadline = Instant::now() + PATIENCE;
-        while !members(group).is_empty() && Instant::now() < deadline {
-            let _ = killpg(group, Signal::SIGKILL);
+        while is_any_left(&groups) && Instant::now() < deadline {
+            for group in &groups {
+                let _ = killpg(*group, Signal::SIGKILL);
+            }
             std::thread::sleep(POLL);
         }
         Run::current().forget(group);
     }
 
-    /// The open descriptors of every process of the group.
+    /// The processes of the group and all that they started.
+    pub fn family(&self) -> Vec<Member> {
+        family(self.group())
+    }
+
+    /// The open descriptors of every process of the family.
     pub fn descriptors(&self) -> BTreeMap<i32, usize> {
-        members(self.group())
+        self.family()
             .into_iter()
-            .filter_map(|pid| Some((pid, descriptor_count(pid)?)))
+            .filter_map(|member| Some((member.pid, descriptor_count(member.pid)?)))
             .collect()
     }
 
-    /// The physical memory of the group, in bytes; what its processes share counts once.
+    /// The physical memory of the family, in bytes; what its processes share counts once.
     pub fn resident_bytes(&self) -> u64 {
-        let kib = |pid: &i32| -> Option<u64> {
-            let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+        let kib = |member: &Member| -> Option<u64> {
+            let rollup = fs::read_to_string(format!("/proc/{}/smaps_rollup", member.pid)).ok()?;
             let share = rollup.lines().find_map(|line| line.strip_prefix("Pss:"))?;
             share.trim().strip_suffix(" kB")?.parse().ok()
         };
-        members(self.group()).iter().filter_map(kib).sum::<u64>() * 1024
+        self.family().iter().filter_map(kib).sum::<u64>() * 1024
     }
 
     /// Where its output goes.
@@ -188,25 +206,68 @@ impl Drop for Process {
     }
 }
 
-/// The processes of a group, without those that have ended and are not reaped.
-pub fn members(group: Pid) -> Vec<i32> {
+/// A process, as proc(5) has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Its number.
+    pub pid: i32,
+    /// Its parent's number.
+    pub parent: i32,
+    /// The number of its group.
+    pub group: i32,
+}
+
+/// The processes of a group and all their descendants, without those that have ended and are not reaped.
+fn family(group: Pid) -> Vec<Member> {
+    let all = processes();
+    let mut family: Vec<Member> = all
+        .iter()
+        .copied()
+        .filter(|member| member.group == group.as_raw())
+        .collect();
+    let mut next = 0;
+    while next < family.len() {
+        let parent = family[next].pid;
+        for member in &all {
+            if member.parent == parent && !family.contains(member) {
+                family.push(*member);
+            }
+        }
+        next += 1;
+    }
+    family
+}
+
+fn groups(family: &[Member]) -> BTreeSet<Pid> {
+    let each = family.iter().map(|member| Pid::from_raw(member.group));
+    each.collect()
+}
+
+fn is_any_left(groups: &BTreeSet<Pid>) -> bool {
+    processes()
+        .iter()
+        .any(|member| groups.contains(&Pid::from_raw(member.group)))
+}
+
+fn processes() -> Vec<Member> {
     let Ok(entries) = fs::read_dir("/proc") else {
         return Vec::new();
-    };
-    let in_group = |pid: &i32| {
-        let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else {
-            return false;
-        };
-        // The name in parentheses may hold anything; behind it: state, parent, group.
-        let mut fields = stat.rsplit(')').next().unwrap_or("").split_whitespace();
-        let state = fields.next();
-        state.is_some_and(|state| state != "Z") && fields.nth(1) == Some(&group.to_string())
     };
     entries
         .flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .filter(in_group)
+        .filter_map(process)
         .collect()
+}
+
+fn process(pid: i32) -> Option<Member> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in parentheses may hold anything; behind it: state, parent, group.
+    let mut fields = stat.rsplit(')').next()?.split_whitespace();
+    let is_there = fields.next()? != "Z";
+    let parent = fields.next()?.parse().ok()?;
+    let group = fields.next()?.parse().ok()?;
+    is_there.then_some(Member { pid, parent, group })
 }
 
 fn open_log(log: &Path) -> std::io::Result<File> {

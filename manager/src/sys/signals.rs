@@ -32,7 +32,7 @@ impl Signals {
     }
 
     /// The next one that has come, without waiting.
-    pub fn next(&mut self) -> Option<Signal> {
+    pub fn take(&mut self) -> Option<Signal> {
         let info = self.descriptor.read_signal().ok()??;
         Signal::try_from(info.ssi_signo as i32).ok()
     }

@@ -133,7 +133,7 @@ fn a_killed_worker_of_the_manager_loses_no_download(kind: Kind) -> anyhow::Resul
             .map(|_| Held::begin(&case, &case.files.big))
             .collect::<anyhow::Result<_>>()?;
         for _ in 0..3 {
-            manager.kill_worker()?;
+            manager.kill_workers()?;
             handed_off(&case)?;
         }
         for held in held {
