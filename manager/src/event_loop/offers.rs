@@ -77,7 +77,11 @@ impl EventLoop {
         let socket = self.peers.get_mut(handle)?.socket();
         let registered = register(&self.poll, socket, Key::Peer(handle), Interest::READABLE);
         if let Err(error) = registered {
-            self.close_peer(handle, &CloseReason::Broken(error), now);
+            // An accepted offer may have its commit in the queue: nothing else would ever look.
+            match self.peers.get_mut(handle)?.slot() {
+                Some(_) => self.expire_peer(handle, now),
+                None => self.close_peer(handle, &CloseReason::Broken(error), now),
+            }
             return None;
         }
         self.timers.set(Key::Peer(handle), Some(deadline));
