@@ -91,6 +91,11 @@ impl Options {
         Options::with_manager_flags(&[])
     }
 
+    /// With a manager that takes one download at a time. One cell: of two, one may not have seen yet that the other has room.
+    pub fn with_room_for_one() -> Options {
+        Options::with_manager_flags(&["--max-jobs", "1", "--cells", "1"])
+    }
+
     /// With a manager that has these flags.
     pub fn with_manager_flags(flags: &[&'static str]) -> Options {
         Options {

@@ -193,7 +193,7 @@ fn a_frozen_manager_is_replaced_by_streaming(kind: Kind) -> anyhow::Result<()> {
 }
 
 fn a_full_manager_means_503_with_a_time_to_come_back(kind: Kind) -> anyhow::Result<()> {
-    let options = Options::with_manager_flags(&["--max-jobs", "1"]).ini("send_file.on_busy=error");
+    let options = Options::with_room_for_one().ini("send_file.on_busy=error");
     on_a_new_stack(kind, &options, |stack| {
         let case = Case::on(stack);
         let held = Held::begin(&case, &case.files.big)?;
@@ -217,7 +217,7 @@ fn a_full_manager_means_503_with_a_time_to_come_back(kind: Kind) -> anyhow::Resu
 }
 
 fn a_full_manager_means_streaming_where_configured(kind: Kind) -> anyhow::Result<()> {
-    let options = Options::with_manager_flags(&["--max-jobs", "1"]).ini("send_file.on_busy=stream");
+    let options = Options::with_room_for_one().ini("send_file.on_busy=stream");
     on_a_new_stack(kind, &options, |stack| {
         let case = Case::on(stack);
         let held = Held::begin(&case, &case.files.big)?;

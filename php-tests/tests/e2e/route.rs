@@ -124,7 +124,7 @@ fn the_route_while_the_manager_is_full(kind: Kind, on_busy: &str) -> anyhow::Res
     } else {
         "error"
     };
-    let options = Options::with_manager_flags(&["--max-jobs", "1"])
+    let options = Options::with_room_for_one()
         .ini(format!("send_file.on_busy={on_busy}"))
         .ini(format!("send_file.fallback={other}"));
     on_a_new_stack(kind, &options, |stack| {
