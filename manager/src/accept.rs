@@ -19,10 +19,16 @@ use crate::limits::LISTEN_BACKLOG;
 use crate::settings::Settings;
 use crate::sys::socket;
 
-/// The listening socket and its place in the file system.
+/// The listening socket.
 #[derive(Debug)]
 pub struct Listener {
     socket: OwnedFd,
+    path: SocketPath,
+}
+
+/// The place of a listening socket in the file system.
+#[derive(Clone, Debug)]
+pub struct SocketPath {
     path: PathBuf,
     inode: u64,
 }
@@ -63,8 +69,10 @@ impl Listener {
         let inode = fs::symlink_metadata(path).map_or(0, |metadata| metadata.ino());
         Ok(Listener {
             socket,
-            path: path.clone(),
-            inode,
+            path: SocketPath {
+                path: path.clone(),
+                inode,
+            },
         })
     }
 
@@ -88,18 +96,24 @@ impl Listener {
         self.socket.as_fd()
     }
 
-    /// Forgets the socket, which another process has closed or which nobody owns any more; the path goes.
+    /// Its place. A worker can neither see nor change it: who outlives all workers removes it.
+    pub fn path(&self) -> SocketPath {
+        self.path.clone()
+    }
+
+    /// Forgets the socket, which another process has closed or which nobody owns any more.
     pub fn abandon(self) {
-        self.remove_path();
         std::mem::forget(self.socket);
     }
 
-    /// Stops listening; the path goes, unless another manager has taken it meanwhile.
-    pub fn close(self) {
-        self.remove_path();
-    }
+    /// Stops listening. From here on connecting is refused, as if nobody had ever listened.
+    pub fn close(self) {}
+}
 
-    fn remove_path(&self) {
+impl SocketPath {
+    /// The path goes, unless another manager has taken it meanwhile. Where it may not be removed it stays, for the next
+    /// manager to replace.
+    pub fn remove(&self) {
         if fs::symlink_metadata(&self.path).is_ok_and(|metadata| metadata.ino() == self.inode) {
             let _ = fs::remove_file(&self.path);
         }

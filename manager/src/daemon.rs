@@ -12,6 +12,7 @@ use crate::crash;
 use crate::event_loop::EventLoop;
 use crate::guardian::{Foundation, Role, guard};
 use crate::recovery::Found;
+use crate::sandbox::{Kind, Sandbox};
 use crate::settings::{Arguments, LogFormat, Settings};
 use crate::sys::descriptors::Unclaimed;
 use crate::sys::signals;
@@ -23,11 +24,13 @@ use crate::sys::signals;
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     let settings = Settings::from_arguments(arguments)?;
     start_log(settings.log_format);
+    let mut sandbox = Sandbox::prepare(&settings)?;
     abort_on_panic();
     // The memory of a dead worker would be written to a disk before its successor could start.
     setrlimit(Resource::RLIMIT_CORE, 0, 0).context("could not turn core dumps off")?;
     let signals = signals::hold().context("could not set up signals")?;
     let listener = Listener::bind(&settings)?;
+    let path = listener.path();
     let foundation = Foundation::new(listener, settings.max_jobs)
         .context("could not set up what workers share")?;
     tracing::info!(
@@ -37,8 +40,14 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         allowed_uids = ?settings.allowed_uids,
         "listening"
     );
-    match guard(foundation, &signals) {
-        Role::Worker(foundation, unclaimed) => work(settings, foundation, unclaimed),
+    let layers = sandbox.enter(Kind::Guardian)?;
+    tracing::info!(%layers, "guardian confined");
+    let role = guard(foundation, &signals);
+    if !matches!(role, Role::Worker(..)) {
+        path.remove();
+    }
+    match role {
+        Role::Worker(foundation, unclaimed) => work(settings, sandbox, foundation, unclaimed),
         Role::Ended => Ok(()),
         Role::GaveUp => bail!("gave up: the workers kept dying"),
         Role::CouldNotStart(errno) => bail!("could not start a worker process: {errno}"),
@@ -46,8 +55,23 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
 }
 
 /// The life of one worker. It never returns: to return would close what it holds, and close it for its successor, too.
-fn work(settings: Settings, mut foundation: Foundation, mut unclaimed: Unclaimed) -> ! {
+fn work(
+    settings: Settings,
+    mut sandbox: Sandbox,
+    mut foundation: Foundation,
+    mut unclaimed: Unclaimed,
+) -> ! {
+    match sandbox.enter(Kind::Worker) {
+        Ok(layers) => tracing::debug!(%layers, "worker confined"),
+        Err(error) => {
+            tracing::error!("this worker could not be confined: {error:#}");
+            std::process::exit(1)
+        }
+    }
     crash::this_is_worker(foundation.table.head().generation());
+    if let Some(ruleset) = sandbox.ruleset() {
+        unclaimed.except(ruleset);
+    }
     unclaimed.except(&foundation.table);
     unclaimed.except(&foundation.doorbell);
     match &foundation.guardian {
@@ -65,6 +89,7 @@ fn work(settings: Settings, mut foundation: Foundation, mut unclaimed: Unclaimed
         tracing::error!(%errno, "could not close what a dead worker left open");
     }
     crash::point("recovery.swept");
+    crash::try_the_sandbox();
     let poll = match mio::Poll::new() {
         Ok(poll) => poll,
         Err(error) => fail(&error),

@@ -13,6 +13,7 @@
 //! | [`progress`] | whether the other side still takes something |
 //! | [`timers`], [`registry`], [`key`], [`refusals`] | deadlines; handles; what an event is about; the bounded log of refusals |
 //! | [`settings`] | the command line, resolved |
+//! | [`sandbox`] | what a process gives up before it serves anybody |
 //! | [`job`] | one download: descriptors, slot, a turn of its work |
 //! | [`recovery`] | what a dead worker left |
 //! | [`peer`], [`accept`] | one PHP worker, from offer to commit; the listening socket |
@@ -37,6 +38,7 @@ pub mod progress;
 pub mod recovery;
 pub mod refusals;
 pub mod registry;
+pub mod sandbox;
 pub mod settings;
 pub mod sink;
 pub mod source;

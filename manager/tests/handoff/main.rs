@@ -15,7 +15,9 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::Signal;
 use send_file_manager::limits::LINGER_TIMEOUT;
 use send_file_manager::sink::RECORD_BYTES;
-use send_file_wire::{Answer, Commit, FastCgi, Framing, OfferId, Part, Reason, ServerKind};
+use send_file_wire::{
+    Answer, Commit, FastCgi, Framing, OfferId, Part, Reason, ServerKind, channel,
+};
 
 use rig::{
     Manager, Worker, connection, connection_with_small_window, file_with, pattern, read_records,
@@ -593,11 +595,13 @@ fn sigterm_lets_downloads_finish_and_takes_no_new_ones() {
     let (_other, other_server) = connection();
     late.offer(&other_server, &file, Framing::Raw, &[span(0, 1)]);
     assert_eq!(late.answer(), Answer::Reject(OfferId(1), Reason::Draining));
-    assert!(!manager.socket.exists());
+    let refused = channel::connect_to(&manager.socket).unwrap_err();
+    assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
     drop(server);
     assert!(read_to_end(&mut client).unwrap() == pattern(0, 64 * MEGABYTE));
     drop(client);
     assert!(manager.wait_for_exit().success());
+    assert!(!manager.socket.exists());
 }
 
 #[test]

@@ -17,7 +17,7 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, SockaddrStorage, connect, setsockopt, socket, sockopt,
 };
-use nix::unistd::Pid;
+use nix::unistd::{Pid, geteuid};
 use send_file_wire::{Answer, Commit, Framing, Offer, OfferId, Part, Rate, channel};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -34,6 +34,9 @@ pub(crate) struct Manager {
 /// Names the place where a worker dies, see `crash.rs` of the manager.
 const DIE_AT: &str = "SEND_FILE_MANAGER_DIE_AT";
 
+/// Makes workers try what they must not do, see `crash.rs` of the manager.
+const TRY_THE_SANDBOX: &str = "SEND_FILE_MANAGER_TRY_THE_SANDBOX";
+
 impl Manager {
     /// With as many descriptors as an ordinary process has by default, which is fewer than the tests open.
     pub(crate) fn start(arguments: &[&str]) -> Manager {
@@ -41,7 +44,7 @@ impl Manager {
     }
 
     pub(crate) fn start_with_descriptors(descriptor_limit: u32, arguments: &[&str]) -> Manager {
-        let manager = Manager::begin(descriptor_limit, arguments, None);
+        let manager = Manager::begin(descriptor_limit, arguments, |_| {});
         manager.wait_until_listening();
         manager
     }
@@ -49,18 +52,45 @@ impl Manager {
     /// One whose worker dies at this place. It is not waited for: that may be before it listens.
     #[allow(dead_code, reason = "the survival tests need it")]
     pub(crate) fn start_to_die_at(place: &str, arguments: &[&str]) -> Manager {
-        Manager::begin(1024, arguments, Some(place))
+        Manager::begin(1024, arguments, |command| {
+            command.env(DIE_AT, place);
+        })
     }
 
-    fn begin(descriptor_limit: u32, arguments: &[&str], die_at: Option<&str>) -> Manager {
+    /// One whose workers try what they must not do, and log how that ended.
+    #[allow(dead_code, reason = "the sandbox tests need it")]
+    pub(crate) fn start_trying_the_sandbox(arguments: &[&str]) -> Manager {
+        Manager::begin(1024, arguments, |command| {
+            command.env(TRY_THE_SANDBOX, "1");
+        })
+    }
+
+    /// One that this user starts, for root to test. It is not waited for: it may end at once.
+    #[allow(dead_code, reason = "the sandbox tests need it")]
+    pub(crate) fn begin_as(uid: u32, arguments: &[&str]) -> Manager {
+        Manager::begin(1024, arguments, |command| {
+            command.uid(uid).gid(uid);
+        })
+    }
+
+    /// One that is not waited for, with something about it that is unusual.
+    pub(crate) fn begin(
+        descriptor_limit: u32,
+        arguments: &[&str],
+        prepare: impl FnOnce(&mut Command),
+    ) -> Manager {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let directory =
             std::env::temp_dir().join(format!("send-file-handoff-{}-{number}", std::process::id()));
         fs::create_dir_all(&directory).unwrap();
+        if geteuid().is_root() {
+            // Root's manager becomes another user, which may remove its socket here.
+            std::os::unix::fs::chown(&directory, Some(NOBODY), None).unwrap();
+        }
         let socket = directory.join("manager.sock");
         let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
-        let child = spawn(&directory, &socket, descriptor_limit, &arguments, die_at);
+        let child = spawn(&directory, &socket, descriptor_limit, &arguments, prepare);
         Manager {
             child: child.into(),
             directory,
@@ -118,7 +148,7 @@ impl Manager {
             &self.socket,
             self.descriptor_limit,
             &self.arguments,
-            None,
+            |_| {},
         );
         drop(child);
         self.wait_until_listening();
@@ -256,12 +286,17 @@ impl Manager {
         self.child.lock().unwrap().id()
     }
 
+    /// Without the rules of the sandbox, which some kernels do not have.
     fn descriptor_count(&self) -> usize {
-        fs::read_dir(format!("/proc/{}/fd", self.child.lock().unwrap().id()))
-            .unwrap()
-            .count()
+        let all = fs::read_dir(format!("/proc/{}/fd", self.child.lock().unwrap().id())).unwrap();
+        let links = all.map(|entry| fs::read_link(entry.unwrap().path()).unwrap_or_default());
+        let ruleset = Path::new("anon_inode:[landlock-ruleset]");
+        links.filter(|link| link != ruleset).count()
     }
 }
+
+/// The user that root's manager becomes by default.
+pub(crate) const NOBODY: u32 = 65534;
 
 /// Standard streams, listener, table, doorbell, the guardian's end, epoll; guardian and worker share them.
 const IDLE_DESCRIPTORS: usize = 8;
@@ -287,7 +322,7 @@ fn spawn(
     socket: &Path,
     descriptor_limit: u32,
     arguments: &[String],
-    die_at: Option<&str>,
+    prepare: impl FnOnce(&mut Command),
 ) -> Child {
     let log = File::options()
         .create(true)
@@ -295,7 +330,7 @@ fn spawn(
         .open(directory.join("log"))
         .unwrap();
     let mut command = command(socket, descriptor_limit, arguments);
-    command.envs(die_at.map(|place| (DIE_AT, place)));
+    prepare(&mut command);
     command.stderr(log).spawn().unwrap()
 }
 
@@ -311,6 +346,10 @@ fn command(socket: &Path, descriptor_limit: u32, arguments: &[String]) -> Comman
         .arg(socket)
         .args(["--log-format", "json"])
         .args(arguments);
+    if !geteuid().is_root() {
+        // An ordinary user cannot look into an undumpable process, and these tests look at descriptors and memory.
+        command.arg("--no-sandbox");
+    }
     command.stdin(Stdio::null()).stdout(Stdio::null());
     command.process_group(0);
     command
