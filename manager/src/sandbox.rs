@@ -262,6 +262,9 @@ mod tests {
     use std::io;
     use std::net::TcpListener;
     use std::process::Command;
+    use std::sync::mpsc;
+
+    use nix::unistd::gettid;
 
     /// Landlock and seccomp concern one thread and what it starts, so that each layer can be tested alone.
     fn in_a_thread<T: Send>(act: impl FnOnce() -> T + Send) -> T {
@@ -319,5 +322,34 @@ mod tests {
         });
         assert!(start.unwrap().success());
         assert_eq!(errno(bind), Some(nix::libc::ENOSYS));
+    }
+
+    #[test]
+    fn who_has_entered_as_a_worker_gets_no_second_filter_and_never_becomes_a_guardian() {
+        let mut sandbox = Sandbox {
+            is_on: true,
+            account: None,
+            ruleset: empty_ruleset().unwrap(),
+            filters: Some(Filters::compile().unwrap()),
+            // What a guardian gives up concerns the whole process of this test.
+            entered: Some(Kind::Guardian),
+            held: Layers::default(),
+        };
+        let (entered, is_entered) = mpsc::channel();
+        let (counted, is_counted) = mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            set_no_new_privs().unwrap();
+            for kind in [Kind::Worker, Kind::Worker, Kind::Guardian] {
+                let layers = sandbox.enter(kind).unwrap();
+                assert!(layers.has(Layer::Seccomp), "{kind:?}: {layers}");
+            }
+            entered.send(gettid()).unwrap();
+            let _ = is_counted.recv();
+        });
+        let tid = is_entered.recv().unwrap();
+        let status = std::fs::read_to_string(format!("/proc/self/task/{tid}/status")).unwrap();
+        drop(counted);
+        thread.join().unwrap();
+        assert!(status.contains("\nSeccomp_filters:\t1\n"), "{status}");
     }
 }

@@ -13,7 +13,7 @@ use nix::libc;
 use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous, mprotect};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::getppid;
+use nix::unistd::{Pid, getppid};
 
 use super::process::{Twin, clone_sharing_descriptors};
 
@@ -100,10 +100,11 @@ const ATTEMPTS: &[Named] = &[
     }),
     ("raise a limit", || {
         let limit: [u64; 2] = [100, 100];
-        call(
-            libc::SYS_setrlimit,
-            [libc::RLIMIT_CORE as usize, limit.as_ptr() as usize, 0],
-        )
+        let resource = libc::RLIMIT_CORE as usize;
+        call(libc::SYS_prlimit64, [0, resource, limit.as_ptr() as usize])
+    }),
+    ("connect by sending", || {
+        call(libc::SYS_sendmsg, [2, 0, libc::MSG_FASTOPEN as usize])
     }),
     ("map ordinary memory", || {
         map(ProtFlags::PROT_READ | ProtFlags::PROT_WRITE).map(drop)
@@ -112,10 +113,17 @@ const ATTEMPTS: &[Named] = &[
         "start a successor, kill it and see it end",
         stand_in_for_a_guardian,
     ),
+    ("ask the only thread of its guardian to end", || {
+        let signal = libc::SIGTERM as usize;
+        call(libc::SYS_tgkill, [guardian(), guardian(), signal])
+    }),
     ("ask its guardian to end", || {
         kill(getppid(), Signal::SIGTERM)
     }),
     ("kill its guardian", || kill(getppid(), Signal::SIGKILL)),
+    ("kill its process group", || {
+        kill(Pid::from_raw(0), Signal::SIGKILL)
+    }),
     ("execute a program", || {
         let path = c"/bin/true".as_ptr();
         // SAFETY: the path is a C string, and null stands for no arguments and no environment.
