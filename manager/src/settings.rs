@@ -35,7 +35,7 @@ pub struct Arguments {
     socket_group: Option<String>,
 
     /// A user whose workers may hand over downloads, by number or name; may be given several times [default: the
-    /// manager's own user, root, and www-data if it exists].
+    /// user who starts the manager, root, and www-data if it exists].
     #[arg(long, value_name = "USER")]
     allow_uid: Vec<String>,
 

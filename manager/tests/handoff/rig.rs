@@ -31,6 +31,8 @@ pub(crate) struct Manager {
     descriptor_limit: u32,
 }
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_send-file-manager");
+
 /// Names the place where a worker dies, see `crash.rs` of the manager.
 const DIE_AT: &str = "SEND_FILE_MANAGER_DIE_AT";
 
@@ -69,6 +71,9 @@ impl Manager {
     #[allow(dead_code, reason = "the sandbox tests need it")]
     pub(crate) fn begin_as(uid: u32, arguments: &[&str]) -> Manager {
         Manager::begin(1024, arguments, |command| {
+            // Through a descriptor: that user may not get through to where it was built.
+            command.stdin(File::open(PROGRAM).unwrap());
+            command.env("PROGRAM", "/proc/self/fd/0");
             command.uid(uid).gid(uid);
         })
     }
@@ -339,9 +344,9 @@ fn command(socket: &Path, descriptor_limit: u32, arguments: &[String]) -> Comman
     command
         .args([
             "-c",
-            &format!("ulimit -n {descriptor_limit}; exec \"$0\" \"$@\""),
+            &format!("ulimit -n {descriptor_limit}; exec \"${{PROGRAM:-$0}}\" \"$@\""),
         ])
-        .arg(env!("CARGO_BIN_EXE_send-file-manager"))
+        .arg(PROGRAM)
         .arg("--socket")
         .arg(socket)
         .args(["--log-format", "json"])

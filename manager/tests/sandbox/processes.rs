@@ -5,9 +5,10 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
 use nix::unistd::Pid;
+use send_file_wire::Framing;
 
 use crate::is_root;
-use crate::rig::{Manager, NOBODY};
+use crate::rig::{Manager, NOBODY, connection, file_with, pattern, read_to_end, span};
 
 /// A field of /proc/pid/status (proc_pid_status(5)), with single spaces.
 fn status(process: Pid, field: &str) -> String {
@@ -73,6 +74,23 @@ fn without_the_sandbox_everything_is_kept() {
         assert_eq!(status(worker, field), status(Pid::this(), field), "{field}");
     }
     assert!(manager.log().contains("--no-sandbox: "));
+}
+
+#[test]
+fn a_manager_that_an_ordinary_user_started_serves_in_its_sandbox() {
+    if !is_root() {
+        return;
+    }
+    let manager = Manager::begin_as(NOBODY, &["--require-sandbox"]);
+    manager.wait_until_listening();
+    let (mut client, server) = connection();
+    let file = file_with(&pattern(0, 100_000));
+    manager.hand_over(&server, &file, Framing::Raw, &[span(0, 100_000)]);
+    drop(server);
+    assert!(read_to_end(&mut client).unwrap() == pattern(0, 100_000));
+    let worker = manager.worker();
+    assert_eq!(status(worker, "Seccomp_filters"), "2");
+    assert_eq!(status(worker, "NoNewPrivs"), "1");
 }
 
 #[test]
