@@ -98,8 +98,9 @@ const ATTEMPTS: &[Named] = &[
         };
         Errno::result(result).map(drop)
     }),
-    ("raise a limit", || {
-        let limit: [u64; 2] = [100, 100];
+    ("change a limit", || {
+        // To what it is: the kernel has nothing against that.
+        let limit: [u64; 2] = [0, 0];
         let resource = libc::RLIMIT_CORE as usize;
         call(libc::SYS_prlimit64, [0, resource, limit.as_ptr() as usize])
     }),
