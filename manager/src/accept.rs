@@ -21,7 +21,7 @@ use crate::limits::LISTEN_BACKLOG;
 use crate::settings::Settings;
 use crate::sys::socket;
 
-/// The listening socket and its place in the file system.
+/// The listening socket.
 #[derive(Debug)]
 pub struct Listener {
     socket: OwnedFd,

@@ -2,7 +2,7 @@
 //!
 //! Only in builds with debug assertions: the environment variable names the place, and which worker is meant where that
 //! is not the first one, `offer.received`, `recovery.swept@2` or `recovery.swept@*` for all of them. With `panic:` in front it panics there. A release build
-//! has none of this.
+//! has none of this. Another variable makes each worker try what its sandbox forbids, and log how that ended.
 #![forbid(unsafe_code)]
 
 /// The worker dies here if a test asked for it.
@@ -19,8 +19,31 @@ pub fn point_of(_name: &str, _tag: &[u8]) {}
 #[cfg(not(debug_assertions))]
 pub fn this_is_worker(_generation: u32) {}
 
+/// The worker tries what it must not do here if a test asked for it.
+#[cfg(not(debug_assertions))]
+pub fn try_the_sandbox() {}
+
+#[cfg(debug_assertions)]
+pub use attempts::try_the_sandbox;
 #[cfg(debug_assertions)]
 pub use chosen::{point, point_of, this_is_worker};
+
+#[cfg(debug_assertions)]
+mod attempts {
+    use crate::sys::attempts::{VARIABLE, try_everything};
+
+    /// The worker tries what it must not do here if a test asked for it, and says in the log how that ended.
+    pub fn try_the_sandbox() {
+        if std::env::var_os(VARIABLE).is_none() {
+            return;
+        }
+        try_everything(|name, attempt| {
+            let result = attempt.map_or_else(|errno| format!("{errno:?}"), |()| "OK".to_owned());
+            tracing::info!(name, result, "tried");
+        });
+        tracing::info!("tried everything");
+    }
+}
 
 #[cfg(debug_assertions)]
 mod chosen {

@@ -14,6 +14,7 @@ use crate::guardian::{Foundation, Role, guard};
 use crate::master::{self, Master, Seat, adopt_orphans};
 use crate::recovery::Found;
 use crate::renewal::Inherited;
+use crate::sandbox::Sandbox;
 use crate::settings::{Arguments, LogFormat, Settings};
 use crate::sys::descriptors::Unclaimed;
 use crate::sys::signals::Signals;
@@ -27,6 +28,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     let inherited = Inherited::find()?;
     let settings = Settings::from_arguments(arguments)?;
     start_log(settings.log_format);
+    let sandbox = Sandbox::prepare(&settings)?;
     abort_on_panic();
     // The memory of a dead worker would be written to a disk before its successor could start.
     setrlimit(Resource::RLIMIT_CORE, 0, 0).context("could not turn core dumps off")?;
@@ -62,18 +64,22 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
             tracing::info!("ended");
             Ok(())
         }
-        master::Role::Cell(seat) => live(&settings, seat, &set),
+        master::Role::Cell(seat) => live(&settings, sandbox, seat, &set),
     }
 }
 
 /// The life of the processes of a cell. They never return: to return would close what they hold, and close it for each
 /// other, too.
-fn live(settings: &Settings, seat: Seat, signals: &SigSet) -> ! {
-    stand_guard();
+fn live(settings: &Settings, sandbox: Sandbox, seat: Seat, signals: &SigSet) -> ! {
     let mut foundation = match Foundation::new(seat, settings.slots) {
         Ok(foundation) => foundation,
         Err(error) => fail("could not set up what workers share", &error),
     };
+    match sandbox.enter() {
+        Ok(layers) => tracing::debug!(%layers, "confined"),
+        Err(error) => fail("could not be confined", &format!("{error:#}")),
+    }
+    stand_guard();
     loop {
         match guard(foundation, signals, settings.hang_timeout) {
             Role::Worker(mine, unclaimed) => {
@@ -91,7 +97,7 @@ fn live(settings: &Settings, seat: Seat, signals: &SigSet) -> ! {
     }
 }
 
-/// Shows what this process is, and has it told when the master ends.
+/// Shows what this process is, and has it told when the master ends, which a change of user would have undone.
 fn stand_guard() {
     // Neither fails with arguments like these.
     let _ = set_name(c"sf-guardian");
@@ -122,6 +128,7 @@ fn work(settings: &Settings, mut foundation: Foundation, mut unclaimed: Unclaime
         tracing::error!(%errno, "could not close what a dead worker left open");
     }
     crash::point("recovery.swept");
+    crash::try_the_sandbox();
     let poll = match mio::Poll::new() {
         Ok(poll) => poll,
         Err(error) => fail("could not make an epoll", &error),

@@ -15,6 +15,7 @@
 //! | [`timers`], [`registry`], [`key`], [`refusals`] | deadlines; handles; what an event is about; the bounded log of refusals |
 //! | [`control`] | what one asks of a running manager from the command line |
 //! | [`settings`] | the command line, resolved |
+//! | [`sandbox`] | what a process gives up before it serves anybody |
 //! | [`job`] | one download: descriptors, slot, a turn of its work |
 //! | [`recovery`] | what a dead worker left |
 //! | [`peer`], [`accept`] | one PHP worker, from offer to commit; the listening socket |
@@ -44,6 +45,7 @@ pub mod recovery;
 pub mod refusals;
 pub mod registry;
 pub mod renewal;
+pub mod sandbox;
 pub mod settings;
 pub mod sink;
 pub mod source;

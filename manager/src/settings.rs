@@ -49,7 +49,7 @@ pub struct Arguments {
     socket_group: Option<String>,
 
     /// A user whose workers may hand over downloads, by number or name; may be given several times [default: the
-    /// manager's own user, root, and www-data if it exists].
+    /// user who starts the manager, root, and www-data if it exists].
     #[arg(long, value_name = "USER")]
     allow_uid: Vec<String>,
 
@@ -82,6 +82,18 @@ pub struct Arguments {
     /// Only look whether everything is in order to start, and say so.
     #[arg(long)]
     check: bool,
+    /// The user to become when root starts the manager, by name or number [default: send-file if there is such a user,
+    /// else nobody].
+    #[arg(long, value_name = "USER", conflicts_with = "no_sandbox")]
+    user: Option<String>,
+
+    /// Do not start where this kernel lacks a layer of the sandbox. Without this it is left out, and the log says so.
+    #[arg(long, conflicts_with = "no_sandbox")]
+    require_sandbox: bool,
+
+    /// Keep all rights of the user who starts the manager.
+    #[arg(long)]
+    no_sandbox: bool,
 
     /// How log lines are written to standard error.
     #[arg(long, value_enum, default_value = "text")]
@@ -95,6 +107,17 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+/// How much of a sandbox there must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SandboxMode {
+    /// As much as the kernel offers.
+    Offered,
+    /// All of it.
+    Required,
+    /// None.
+    Off,
 }
 
 /// What the manager goes by; everything resolved and checked.
@@ -132,6 +155,10 @@ pub struct Settings {
     pub offer_timeout: Duration,
     /// Time for running downloads after SIGTERM.
     pub drain_timeout: Duration,
+    /// The user to become, by name or number.
+    pub user: Option<String>,
+    /// How much of a sandbox there must be.
+    pub sandbox: SandboxMode,
     /// How log lines look.
     pub log_format: LogFormat,
 }
@@ -224,6 +251,12 @@ impl Settings {
             stall_timeout: arguments.stall_timeout,
             offer_timeout: arguments.offer_timeout,
             drain_timeout: arguments.drain_timeout,
+            user: arguments.user,
+            sandbox: match (arguments.no_sandbox, arguments.require_sandbox) {
+                (true, _) => SandboxMode::Off,
+                (false, true) => SandboxMode::Required,
+                (false, false) => SandboxMode::Offered,
+            },
             log_format: arguments.log_format,
         })
     }
@@ -323,6 +356,8 @@ mod tests {
     #[test]
     fn nonsense_is_refused() {
         for arguments in [
+            ["--no-sandbox", "--require-sandbox"],
+            ["--no-sandbox", "--user=nobody"],
             ["--socket-mode", "999"],
             ["--stall-timeout", "0"],
             ["--stall-timeout", "nan"],

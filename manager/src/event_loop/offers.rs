@@ -183,7 +183,8 @@ impl EventLoop {
             }
             None => self.table.release(index),
         }
-        self.seat.entry().set_downloads(self.engagements());
+        let entry = self.seat.entry();
+        entry.set_downloads(self.cookies.len() as u32);
         if matches!(outcome, PeerOutcome::Keep) && peer.slot().is_some() {
             // The commit may have come before the event for it was asked for: edge-triggered, it would not be seen.
             return peer.receive_commit(&self.table.slot(index));

@@ -1,6 +1,9 @@
 //! The system calls and the shared memory: the only folder of this crate with unsafe code.
 
+#[cfg(debug_assertions)]
+pub mod attempts;
 pub mod board;
+pub mod confine;
 pub mod descriptors;
 pub mod head;
 pub mod memfd;

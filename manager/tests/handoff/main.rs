@@ -15,7 +15,9 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::Signal;
 use send_file_manager::limits::LINGER_TIMEOUT;
 use send_file_manager::sink::RECORD_BYTES;
-use send_file_wire::{Answer, Commit, FastCgi, Framing, OfferId, Part, Reason, ServerKind};
+use send_file_wire::{
+    Answer, Commit, FastCgi, Framing, OfferId, Part, Reason, ServerKind, channel,
+};
 
 use rig::{
     Manager, Worker, connection, connection_with_small_window, file_with, pattern, read_records,
@@ -598,6 +600,7 @@ fn sigterm_lets_downloads_finish_and_takes_no_new_ones() {
     assert!(read_to_end(&mut client).unwrap() == pattern(0, 64 * MEGABYTE));
     drop(client);
     assert!(manager.wait_for_exit().success());
+    assert!(!manager.socket.exists());
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::Mutex;
@@ -16,7 +17,7 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, SockaddrStorage, connect, setsockopt, socket, sockopt,
 };
-use nix::unistd::Pid;
+use nix::unistd::{Pid, geteuid};
 use send_file_wire::{Answer, Commit, Framing, Offer, OfferId, Part, Rate, channel};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -31,8 +32,13 @@ pub(crate) struct Manager {
     descriptor_limit: u32,
 }
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_send-file-manager");
+
 /// Names the place where a worker dies, see `crash.rs` of the manager.
 const DIE_AT: &str = "SEND_FILE_MANAGER_DIE_AT";
+
+/// Makes workers try what they must not do, see `crash.rs` of the manager.
+const TRY_THE_SANDBOX: &str = "SEND_FILE_MANAGER_TRY_THE_SANDBOX";
 
 impl Manager {
     /// With as many descriptors as an ordinary process has by default, which is fewer than the tests open.
@@ -41,7 +47,7 @@ impl Manager {
     }
 
     pub(crate) fn start_with_descriptors(descriptor_limit: u32, arguments: &[&str]) -> Manager {
-        let manager = Manager::begin(built(), descriptor_limit, arguments, None);
+        let manager = Manager::begin(descriptor_limit, arguments, |_| {});
         manager.wait_until_listening();
         manager
     }
@@ -49,7 +55,7 @@ impl Manager {
     /// From another path than where it was built.
     #[allow(dead_code, reason = "the survival tests need it")]
     pub(crate) fn start_program(program: &Path, arguments: &[&str]) -> Manager {
-        let manager = Manager::begin(program.to_owned(), 1024, arguments, None);
+        let manager = Manager::begin_program(program, 1024, arguments, |_| {});
         manager.wait_until_listening();
         manager
     }
@@ -57,30 +63,64 @@ impl Manager {
     /// One whose worker dies at this place. It is not waited for: that may be before it listens.
     #[allow(dead_code, reason = "the survival tests need it")]
     pub(crate) fn start_to_die_at(place: &str, arguments: &[&str]) -> Manager {
-        Manager::begin(built(), 1024, arguments, Some(place))
+        Manager::begin(1024, arguments, |command| {
+            command.env(DIE_AT, place);
+        })
     }
 
-    fn begin(
-        program: PathBuf,
+    /// One whose workers try what they must not do, with another process of their user, too, and log how that ended.
+    #[allow(dead_code, reason = "the sandbox tests need it")]
+    pub(crate) fn start_trying_the_sandbox(other: Pid, arguments: &[&str]) -> Manager {
+        Manager::begin(1024, arguments, |command| {
+            command.env(TRY_THE_SANDBOX, other.to_string());
+        })
+    }
+
+    /// One that this user starts, for root to test. It is not waited for: it may end at once.
+    #[allow(dead_code, reason = "the sandbox tests need it")]
+    pub(crate) fn begin_as(uid: u32, arguments: &[&str]) -> Manager {
+        Manager::begin(1024, arguments, |command| {
+            // Through a descriptor: that user may not get through to where it was built.
+            command.stdin(File::open(built()).unwrap());
+            command.env("PROGRAM", "/proc/self/fd/0");
+            command.uid(uid).gid(uid);
+        })
+    }
+
+    /// One that is not waited for, with something about it that is unusual.
+    pub(crate) fn begin(
         descriptor_limit: u32,
         arguments: &[&str],
-        die_at: Option<&str>,
+        prepare: impl FnOnce(&mut Command),
+    ) -> Manager {
+        Manager::begin_program(&built(), descriptor_limit, arguments, prepare)
+    }
+
+    fn begin_program(
+        program: &Path,
+        descriptor_limit: u32,
+        arguments: &[&str],
+        prepare: impl FnOnce(&mut Command),
     ) -> Manager {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let directory =
             std::env::temp_dir().join(format!("send-file-handoff-{}-{number}", std::process::id()));
         fs::create_dir_all(&directory).unwrap();
+        if geteuid().is_root() {
+            // Where an ordinary user's manager is to make its socket.
+            std::os::unix::fs::chown(&directory, Some(NOBODY), None).unwrap();
+        }
         let socket = directory.join("manager.sock");
         let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
-        let mut command = command(&program, &socket, descriptor_limit, &arguments);
-        command.envs(die_at.map(|place| (DIE_AT, place)));
+        let mut command = command(program, &socket, descriptor_limit, &arguments);
+        prepare(&mut command);
         let child = command.stderr(log(&directory)).spawn().unwrap();
         Manager {
             child: child.into(),
             directory,
             socket,
-            program,
+            program: program.to_owned(),
             arguments,
             descriptor_limit,
         }
@@ -294,6 +334,10 @@ impl Manager {
     }
 }
 
+/// The user that root's manager becomes by default.
+#[allow(dead_code, reason = "the sandbox tests need it")]
+pub(crate) const NOBODY: u32 = 65534;
+
 /// Standard streams, listener, the master's bell, table, doorbell, the guardian's end, epoll; guardian and worker share
 /// them.
 const IDLE_DESCRIPTORS: usize = 9;
@@ -338,7 +382,7 @@ fn log(directory: &Path) -> File {
 
 /// The program under test.
 pub(crate) fn built() -> PathBuf {
-    env!("CARGO_BIN_EXE_send-file-manager").into()
+    PROGRAM.into()
 }
 
 fn command(program: &Path, socket: &Path, descriptor_limit: u32, arguments: &[String]) -> Command {
@@ -346,14 +390,17 @@ fn command(program: &Path, socket: &Path, descriptor_limit: u32, arguments: &[St
     command
         .args([
             "-c",
-            &format!("ulimit -n {descriptor_limit}; exec \"$0\" \"$@\""),
+            &format!("ulimit -n {descriptor_limit}; exec \"${{PROGRAM:-$0}}\" \"$@\""),
         ])
         .arg(program)
         .arg("--socket")
         .arg(socket)
         .args(["--log-format", "json", "--cells", "1"])
         .args(arguments);
-    // The last of two options that say the same counts.
+    if !geteuid().is_root() {
+        // An ordinary user cannot look into an undumpable process, and these tests look at descriptors and memory.
+        command.arg("--no-sandbox");
+    }
     command.stdin(Stdio::null()).stdout(Stdio::null());
     command
 }
