@@ -142,6 +142,7 @@ impl EventLoop {
             self.report();
             self.revive_some(now);
             self.serve_ready_jobs(now);
+            self.table.head().set_current(None);
             while let Some(key) = self.timers.pop_expired(now) {
                 self.expire(key, now);
             }
@@ -328,6 +329,7 @@ impl EventLoop {
             Key::Peer(handle) => self.expire_peer(handle, now),
             Key::Job(handle) => {
                 if let Some(running) = self.jobs.get_mut(handle) {
+                    self.table.head().set_current(Some(running.slot));
                     let turn = running.job.timed_out(self.settings.stall_timeout, now);
                     self.settle(handle, turn, now);
                 }

@@ -60,12 +60,21 @@ impl Found {
         let mut used = HashSet::new();
         let poison = blame(table);
         for index in table.indices() {
+            table.head().set_current(Some(index));
             let slot = table.slot(index);
             match slot.state() {
                 Some(SlotState::Free) => continue,
                 // Its descriptors are closed with all that nobody claims: a worker that offered keeps its connection.
-                Some(SlotState::Receiving | SlotState::Offered)
-                    if poison == Some(index) && !is_committed(&slot) =>
+                Some(SlotState::Receiving) if poison == Some(index) => {
+                    found.poison.push((index, None));
+                }
+                // So does this one, unless its commit is in the queue.
+                Some(SlotState::Offered)
+                    if poison == Some(index)
+                        && !is_committed(&slot)
+                        && !unclaimed
+                            .claim(slot.numbers().peer)
+                            .is_some_and(|peer| give_up(&peer, &slot)) =>
                 {
                     found.poison.push((index, None));
                 }
@@ -78,6 +87,7 @@ impl Found {
             }
             used.insert(index);
         }
+        table.head().set_current(None);
         if let Some(at) = found
             .running
             .iter()
