@@ -3,8 +3,10 @@
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use send_file_wire::{Answer, Reason};
@@ -276,4 +278,36 @@ fn finish_another(manager: &Manager) {
     let another = Download::new(Kind::Span).unwrap();
     another.hand_over(manager);
     finish(another);
+}
+
+#[test]
+fn a_supervisor_hears_when_it_serves_reloads_and_ends() {
+    let directory = Directory::new("notify");
+    let path = directory.0.join("notify.sock");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    let hear = || {
+        let mut message = [0; 256];
+        let length = socket.recv(&mut message).unwrap();
+        String::from_utf8_lossy(&message[..length]).into_owned()
+    };
+    let manager = Manager::begin(1024, &[], |command| {
+        command.env("NOTIFY_SOCKET", &path);
+    });
+    assert_eq!(hear().trim(), "READY=1");
+    manager.wait_until_listening();
+    manager.signal(Signal::SIGHUP);
+    let reloading = hear();
+    assert!(
+        reloading.starts_with("RELOADING=1\nMONOTONIC_USEC="),
+        "{reloading}"
+    );
+    // By the same process, which is now another program.
+    assert_eq!(hear().trim(), "READY=1");
+    finish_another(&manager);
+    manager.signal(Signal::SIGTERM);
+    assert_eq!(hear().trim(), "STOPPING=1");
+    assert!(manager.wait_for_exit().success());
 }
