@@ -229,7 +229,9 @@ impl EventLoop {
 
     /// Starts a download, or goes on with one.
     fn spawn(&mut self, slot: SlotIndex, mut job: Box<Job>, now: Instant) -> Option<Handle> {
-        let taken = job.take_over(&self.table.slot(slot), self.settings.stall_timeout, now);
+        let downloads = self.downloads() + 1;
+        let slot_memory = self.table.slot(slot);
+        let taken = job.take_over(&slot_memory, self.settings.stall_timeout, downloads, now);
         let handle = self.jobs.insert(Running {
             job,
             slot,

@@ -21,6 +21,13 @@ pub const LINGER_TIMEOUT: Duration = Duration::from_secs(5);
 /// little enough that ten thousand slow ones do not fill the memory.
 pub const NOTSENT_LOWAT_BYTES: u32 = 128 * 1024;
 
+/// The same where a cell has thousands of downloads, at the least.
+pub const FEWEST_NOTSENT_LOWAT_BYTES: u32 = 16 * 1024;
+
+/// What all of them together may hold in one cell before each gets less: all TCP connections of a machine share what
+/// net.ipv4.tcp_mem allows, a tenth of the memory by default, and none of them gets on when that is used up.
+pub const NOTSENT_BYTES_OF_A_CELL: u32 = 128 * 1024 * 1024;
+
 /// The part of the descriptor limit that connected workers may take, as a divisor.
 pub const PEER_SHARE_OF_DESCRIPTORS: usize = 4;
 
