@@ -188,7 +188,7 @@ impl EventLoop {
 
     /// Starts a download, or goes on with one.
     fn spawn(&mut self, slot: SlotIndex, mut job: Box<Job>, now: Instant) -> Option<Handle> {
-        let taken = job.take_over(&self.table.slot(slot), self.settings.stall_timeout, now);
+        let taken = job.take_over(&self.table.slot(slot), self.settings.patience, now);
         let handle = self.jobs.insert(Running {
             job,
             slot,
@@ -288,7 +288,9 @@ impl EventLoop {
             Key::Peer(handle) => self.expire_peer(handle, now),
             Key::Job(handle) => {
                 if let Some(running) = self.jobs.get_mut(handle) {
-                    let turn = running.job.timed_out(self.settings.stall_timeout, now);
+                    let turn = running
+                        .job
+                        .timed_out(self.settings.patience.stall_timeout, now);
                     self.settle(handle, turn, now);
                 }
             }

@@ -21,7 +21,7 @@ use crate::limits::{
     CUT_TIMEOUT, DISCARD_BYTES_PER_TURN, LINGER_TIMEOUT, NOTSENT_LOWAT_BYTES, TURN_BYTES,
 };
 use crate::outcome::Outcome;
-use crate::progress::Progress;
+use crate::progress::{Patience, Progress};
 use crate::source::Intent;
 use crate::staging::Staging;
 use crate::stream::{Step, Stream};
@@ -77,6 +77,8 @@ pub struct Job {
     /// The other side has ended its input.
     input_ended: bool,
     inbound_bytes: u64,
+    /// What this process has given to the kernel, frames included.
+    given_bytes: u64,
     progress: Progress,
     rate: Option<Rate>,
     /// Keeps the rate, from the commit on.
@@ -126,7 +128,8 @@ impl Job {
             readable: true,
             input_ended: false,
             inbound_bytes: 0,
-            progress: Progress::new(now),
+            given_bytes: 0,
+            progress: Progress::new(1, now),
             rate,
             pace: None,
             paced_until: None,
@@ -139,12 +142,7 @@ impl Job {
     ///
     /// # Errors
     /// Those of fcntl(2) and setsockopt(2).
-    pub fn take_over(
-        &mut self,
-        slot: &Slot,
-        stall_timeout: Duration,
-        now: Instant,
-    ) -> io::Result<()> {
+    pub fn take_over(&mut self, slot: &Slot, patience: Patience, now: Instant) -> io::Result<()> {
         let is_new = slot.state() == Some(SlotState::Offered);
         if is_new {
             // Nothing of the body has left, and headers have.
@@ -154,11 +152,12 @@ impl Job {
             crash::point("commit.active");
         }
         self.started = now;
-        self.progress = Progress::new(now);
+        let owed_bytes = patience.owed_bytes(self.rate, self.stream.is_framed());
+        self.progress = Progress::new(owed_bytes, now);
         self.check_at = match self.stage {
             Stage::Cutting { .. } => now + CUT_TIMEOUT,
             Stage::Lingering { .. } => now + LINGER_TIMEOUT,
-            Stage::Sending => now + stall_timeout / 2,
+            Stage::Sending => now + patience.stall_timeout / 2,
         };
         // What was saved up or left of the burst died with the other process: less is never too fast.
         let no_burst = |rate| Rate {
@@ -252,7 +251,7 @@ impl Job {
             return Turn::Again;
         }
         self.note_progress(now);
-        let stalled = now >= self.progress.at() + stall_timeout;
+        let verdict = self.progress.verdict(stall_timeout, now);
         match self.stage {
             Stage::Cutting { reason } => return Turn::Ended(reason),
             // Everything was acknowledged; only the other side's end is missing.
@@ -263,9 +262,11 @@ impl Job {
                 }
                 self.check_at = until;
             }
-            _ if stalled => return Turn::Ended(Outcome::Stalled),
             Stage::Lingering { .. } => self.check_at = now + LINGER_TIMEOUT.min(stall_timeout / 2),
             Stage::Sending => self.check_at = now + stall_timeout / 2,
+        }
+        if let Some(outcome) = verdict {
+            return Turn::Ended(outcome);
         }
         Turn::Wait
     }
@@ -335,12 +336,8 @@ impl Job {
     }
 
     fn note_progress(&mut self, now: Instant) {
-        let pending = socket::unacknowledged(self.connection());
-        if self.paced_until.is_some() {
-            self.progress.look_in_pause(pending, now);
-        } else {
-            self.progress.look(self.stream.body_sent(), pending, now);
-        }
+        let pending = self.unacknowledged();
+        self.progress.look(self.given_bytes, pending, now);
     }
 }
 

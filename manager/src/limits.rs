@@ -51,6 +51,14 @@ pub const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 /// Bytes read at once from a file whose file system refuses sendfile(2).
 pub const STAGING_BYTES: u64 = 256 * 1024;
 
+/// How much faster than what it must be taken at a download's own rate has to be: by this divisor its client may fall
+/// behind it before it is too slow.
+pub const RATE_SLACK: u64 = 2;
+
+/// What a web server may have taken without anybody seeing it: a Unix socket tells of a piece of its queue only when all
+/// of it was read, TCP on the loopback of a segment, and both are this long.
+pub const FRAMED_GRAIN_BYTES: u64 = 64 * 1024;
+
 /// How long the end of a cut download may take: a FastCGI record to be completed on the full socket of a slow client.
 pub const CUT_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -13,6 +13,7 @@ use nix::unistd::{Gid, Group, User, getuid};
 use crate::limits::{
     DESCRIPTOR_MARGIN, MAX_PEERS, MIN_DESCRIPTORS_PER_JOB, PEER_SHARE_OF_DESCRIPTORS,
 };
+use crate::progress::Patience;
 
 /// Sends files for PHP workers that call send_file().
 #[derive(Clone, Debug, Parser)]
@@ -47,6 +48,11 @@ pub struct Arguments {
     /// Break a download off when the client took nothing for so long, in seconds.
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = parse_seconds)]
     stall_timeout: Duration,
+
+    /// Break a download off when the client took less than so many bytes a second on average over --stall-timeout; 0: as
+    /// long as it took anything. A download under a lower rate of its own is measured by half of that.
+    #[arg(long, value_name = "BYTES_PER_SEC", default_value = "100")]
+    min_rate: u64,
 
     /// Wait so long for a worker to send headers after its offer was accepted, in seconds. Longer than any web
     /// server's own timeout for that (Apache: Timeout, 300).
@@ -90,8 +96,8 @@ pub struct Settings {
     pub max_descriptors: usize,
     /// Those of them that downloads may take. The rest is for workers, so that each gets an answer.
     pub job_descriptors: usize,
-    /// After this time without progress a download is broken off.
-    pub stall_timeout: Duration,
+    /// When a download is broken off whose client takes nothing or too little.
+    pub patience: Patience,
     /// After this time without commit an offer is given up.
     pub offer_timeout: Duration,
     /// Time for running downloads after SIGTERM.
@@ -136,7 +142,10 @@ impl Settings {
             max_peers,
             max_descriptors,
             job_descriptors,
-            stall_timeout: arguments.stall_timeout,
+            patience: Patience {
+                stall_timeout: arguments.stall_timeout,
+                min_bytes_per_sec: arguments.min_rate,
+            },
             offer_timeout: arguments.offer_timeout,
             drain_timeout: arguments.drain_timeout,
             log_format: arguments.log_format,
@@ -243,6 +252,7 @@ mod tests {
             ["--stall-timeout", "nan"],
             ["--allow-uid", "no-such-user-here"],
             ["--socket-group", "no-such-group-here"],
+            ["--min-rate", "-1"],
             ["--max-jobs", "0"],
             ["--max-jobs", "4294967295"],
         ] {

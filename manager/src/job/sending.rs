@@ -27,8 +27,7 @@ impl Job {
         let allowed = pace.allowance(now);
         if allowed == 0 {
             self.paced_until = Some(pace.ready_at());
-            let pending = socket::unacknowledged(self.connection());
-            self.progress.pause(self.stream.body_sent(), pending);
+            self.note_progress(now);
         }
         allowed
     }
@@ -80,6 +79,7 @@ impl Job {
                 if self.is_cut() {
                     crash::point("cut.sent");
                 }
+                self.given_bytes += bytes as u64;
                 self.stream.advance(from, bytes as u64);
                 if let Some(pace) = self.pace_of(from) {
                     pace.spend(bytes as u64);
