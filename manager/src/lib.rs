@@ -11,6 +11,7 @@
 //! | [`stream`] | both together: what to do next, without I/O |
 //! | [`outcome`], [`staging`] | how a download ended; files whose file system refuses sendfile |
 //! | [`progress`] | whether the other side still takes something |
+//! | [`filesystem`] | which files may make a read wait for ever |
 //! | [`timers`], [`registry`], [`key`], [`refusals`] | deadlines; handles; what an event is about; the bounded log of refusals |
 //! | [`settings`] | the command line, resolved |
 //! | [`job`] | one download: descriptors, slot, a turn of its work |
@@ -27,6 +28,7 @@ pub mod accept;
 pub mod crash;
 pub mod daemon;
 pub mod event_loop;
+pub mod filesystem;
 pub mod guardian;
 pub mod job;
 pub mod key;

@@ -45,6 +45,11 @@ pub struct Arguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_jobs: Option<u32>,
 
+    /// Take files on network and FUSE file systems, too. A server that hangs then hangs every download; without this
+    /// workers send such files by themselves.
+    #[arg(long)]
+    allow_remote_files: bool,
+
     /// Break a download off when the client took nothing for so long, in seconds.
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = parse_seconds)]
     stall_timeout: Duration,
@@ -96,6 +101,8 @@ pub struct Settings {
     pub max_descriptors: usize,
     /// Those of them that downloads may take. The rest is for workers, so that each gets an answer.
     pub job_descriptors: usize,
+    /// Files may be on file systems that can hang.
+    pub allow_remote_files: bool,
     /// When a download is broken off whose client takes nothing or too little.
     pub patience: Patience,
     /// After this time without commit an offer is given up.
@@ -142,6 +149,7 @@ impl Settings {
             max_peers,
             max_descriptors,
             job_descriptors,
+            allow_remote_files: arguments.allow_remote_files,
             patience: Patience {
                 stall_timeout: arguments.stall_timeout,
                 min_bytes_per_sec: arguments.min_rate,

@@ -128,6 +128,7 @@ impl EventLoop {
         let is_active = |cookie: u64| self.cookies.contains(&cookie);
         let admission = Admission {
             refusal,
+            allow_remote_files: self.settings.allow_remote_files,
             is_active: &is_active,
         };
         let Some(peer) = self.peers.get_mut(handle) else {

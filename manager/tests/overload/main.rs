@@ -4,4 +4,5 @@
 #[path = "../handoff/rig.rs"]
 mod rig;
 
+mod remote;
 mod slow;
