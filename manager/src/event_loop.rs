@@ -9,7 +9,7 @@ mod ending;
 mod offers;
 mod succession;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
@@ -20,6 +20,7 @@ use mio::{Events, Interest, Poll};
 use nix::sys::eventfd::EventFd;
 
 use crate::accept::Listener;
+use crate::census::Census;
 use crate::crash;
 use crate::guardian::Foundation;
 use crate::job::{Job, Turn};
@@ -61,8 +62,8 @@ pub struct EventLoop {
     found: Option<Found>,
     ready: VecDeque<Handle>,
     timers: TimerTable<Key>,
-    /// The connections offered or being sent on.
-    cookies: HashSet<u64>,
+    /// The connections offered or being sent on, and what they hold.
+    census: Census,
     job_descriptors: usize,
     refusals: Refusals,
     ending: Ending,
@@ -98,7 +99,7 @@ impl EventLoop {
             found: Some(found),
             ready: VecDeque::new(),
             timers: TimerTable::new(),
-            cookies: HashSet::new(),
+            census: Census::default(),
             job_descriptors: 0,
             refusals: Refusals::new(),
             ending: Ending::No,
@@ -131,7 +132,7 @@ impl EventLoop {
             }
         }
         debug_assert!(
-            !self.peers.is_empty() || (self.cookies.is_empty() && self.job_descriptors == 0),
+            !self.peers.is_empty() || (self.census.is_empty() && self.job_descriptors == 0),
             "with nobody served, something is still counted"
         );
         Ok(())
@@ -242,7 +243,11 @@ impl EventLoop {
         running.queued = false;
         let (held, sent) = (running.job.descriptor_count(), running.job.body_sent());
         let turn = running.job.turn(&self.table.slot(running.slot), now);
-        self.job_descriptors += running.job.descriptor_count() - held;
+        let staged = running.job.descriptor_count() - held;
+        if staged > 0 {
+            self.job_descriptors += staged;
+            self.census.stage(running.job.cookie());
+        }
         let sent = running.job.body_sent() - sent;
         self.settle(handle, turn, now);
         sent
@@ -267,7 +272,7 @@ impl EventLoop {
         // Before the close: the worker's copy may keep the description alive, and its events coming.
         deregister(&self.poll, running.job.connection());
         self.timers.set(Key::Job(handle), None);
-        self.cookies.remove(&running.job.cookie());
+        self.census.leave(running.job.cookie());
         self.job_descriptors -= running.job.descriptor_count();
         // Said twice rather than never, if this process dies in between.
         self.table.slot(running.slot).close(outcome);

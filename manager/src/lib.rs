@@ -13,6 +13,7 @@
 //! | [`progress`] | whether the other side still takes something |
 //! | [`filesystem`] | which files may make a read wait for ever |
 //! | [`timers`], [`registry`], [`key`], [`refusals`] | deadlines; handles; what an event is about; the bounded log of refusals |
+//! | [`census`] | what offers and downloads hold of what is bounded |
 //! | [`settings`] | the command line, resolved |
 //! | [`job`] | one download: descriptors, slot, a turn of its work |
 //! | [`recovery`] | what a dead worker left |
@@ -25,6 +26,7 @@
 #![deny(unsafe_code)]
 
 pub mod accept;
+pub mod census;
 pub mod crash;
 pub mod daemon;
 pub mod event_loop;

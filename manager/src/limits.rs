@@ -31,6 +31,10 @@ pub const ACCEPT_BATCH: usize = 64;
 /// one header flush; when there are too many, the one that has been idle longest goes.
 pub const MAX_PEERS: usize = 1024;
 
+/// The part of [`MAX_PEERS`] that accepted offers of one user may take, in quarters: they may stay for minutes, and a
+/// worker of another user must find a place to be heard in.
+pub const OFFERS_OF_A_USER_IN_QUARTERS: usize = 3;
+
 /// How long a connected worker may take to send its offer. It sends it at once.
 pub const PEER_IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -43,6 +47,16 @@ pub const MAX_DESCRIPTORS_PER_JOB: usize = 5;
 
 /// The fewest descriptors of a job, by which the table is sized: connection and file.
 pub const MIN_DESCRIPTORS_PER_JOB: usize = 2;
+
+/// What the kernel gives and takes memory in.
+pub const PAGE_BYTES: usize = 4096;
+
+/// Memory beyond its slot that a download may have on average: FastCGI's frames take a page, so that a table full of
+/// those is never refused for it, and a page more is left for the few that have many ranges.
+pub const MEMORY_BYTES_PER_JOB: u64 = 2 * PAGE_BYTES as u64;
+
+/// What all of them may have together at least, however few they may be: a dozen of the longest offers.
+pub const MIN_MEMORY_BYTES: u64 = 1024 * 1024;
 
 /// Pause before trying again where the kernel gave no event to wait for: no memory for socket buffers, no free
 /// descriptor for accept.

@@ -17,6 +17,7 @@ use send_file_wire::{
     Answer, DecodeError, Framing, Offer, OfferId, Part, Reason, ReceiveError, channel,
 };
 
+use crate::census::memory_bytes;
 use crate::crash;
 use crate::filesystem;
 use crate::job::{self, Job};
@@ -24,7 +25,7 @@ use crate::limits::PEER_IDLE_TIMEOUT;
 use crate::sink;
 use crate::stream::Stream;
 use crate::sys::memfd;
-use crate::sys::slot::{Identity, Numbers, Slot, SlotState};
+use crate::sys::slot::{Identity, Numbers, Share, Slot, SlotState};
 use crate::sys::socket;
 use crate::sys::table::SlotIndex;
 
@@ -82,7 +83,7 @@ pub enum CloseReason {
 #[derive(Debug, thiserror::Error)]
 pub enum OfferError {
     /// No room for another download.
-    #[error("too many downloads or descriptors")]
+    #[error("too many downloads or descriptors, of all or of this user, or too much memory held")]
     Busy,
     /// The manager is ending.
     #[error("the manager is shutting down")]
@@ -155,6 +156,8 @@ impl fmt::Display for CloseReason {
 pub struct Admission<'a> {
     /// Why no offer is taken at all now.
     pub refusal: Option<OfferError>,
+    /// What may still be held beyond the slots.
+    pub memory_left_bytes: u64,
     /// Files may be on file systems that can hang.
     pub allow_remote_files: bool,
     /// Whether a connection, by its cookie, carries a download.
@@ -246,6 +249,14 @@ impl Peer {
                     return Err(refusal);
                 }
                 let offer = Offer::decode(&packet)?;
+                let share = Share {
+                    uid: self.uid,
+                    memory_bytes: memory_bytes(packet.len(), &offer),
+                };
+                if u64::from(share.memory_bytes) > admission.memory_left_bytes {
+                    return Err(OfferError::Busy);
+                }
+                slot.set_share(share);
                 let job = prepare(
                     &offer,
                     descriptors,

@@ -11,7 +11,8 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::{Gid, Group, User, getuid};
 
 use crate::limits::{
-    DESCRIPTOR_MARGIN, MAX_PEERS, MIN_DESCRIPTORS_PER_JOB, PEER_SHARE_OF_DESCRIPTORS,
+    DESCRIPTOR_MARGIN, MAX_PEERS, MEMORY_BYTES_PER_JOB, MIN_DESCRIPTORS_PER_JOB, MIN_MEMORY_BYTES,
+    OFFERS_OF_A_USER_IN_QUARTERS, PEER_SHARE_OF_DESCRIPTORS,
 };
 use crate::progress::Patience;
 
@@ -44,6 +45,10 @@ pub struct Arguments {
     /// over FastCGI takes 3, so that with those alone it is a third less].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_jobs: Option<u32>,
+
+    /// The most downloads at a time of one user's workers [default: --max-jobs].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    max_jobs_per_uid: Option<u32>,
 
     /// Take files on network and FUSE file systems, too. A server that hangs then hangs every download; without this
     /// workers send such files by themselves.
@@ -95,6 +100,12 @@ pub struct Settings {
     pub allowed_uids: BTreeSet<u32>,
     /// The most downloads at a time.
     pub max_jobs: u32,
+    /// The most of them of one user's workers.
+    pub max_jobs_per_uid: u32,
+    /// What they may hold together beyond their slots.
+    pub max_memory_bytes: u64,
+    /// The most offers of one user's workers that wait for their commit.
+    pub max_offers_per_uid: usize,
     /// The most workers connected at a time.
     pub max_peers: usize,
     /// The most descriptors this process may have.
@@ -146,6 +157,9 @@ impl Settings {
                 .transpose()?,
             allowed_uids: allowed_uids(&arguments.allow_uid)?,
             max_jobs,
+            max_jobs_per_uid: arguments.max_jobs_per_uid.unwrap_or(max_jobs),
+            max_memory_bytes: (MEMORY_BYTES_PER_JOB * u64::from(max_jobs)).max(MIN_MEMORY_BYTES),
+            max_offers_per_uid: (max_peers * OFFERS_OF_A_USER_IN_QUARTERS / 4).max(1),
             max_peers,
             max_descriptors,
             job_descriptors,
@@ -261,6 +275,7 @@ mod tests {
             ["--allow-uid", "no-such-user-here"],
             ["--socket-group", "no-such-group-here"],
             ["--min-rate", "-1"],
+            ["--max-jobs-per-uid", "0"],
             ["--max-jobs", "0"],
             ["--max-jobs", "4294967295"],
         ] {

@@ -4,5 +4,6 @@
 #[path = "../handoff/rig.rs"]
 mod rig;
 
+mod bounds;
 mod remote;
 mod slow;
