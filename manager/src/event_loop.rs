@@ -28,6 +28,7 @@ use crate::key::Key;
 use crate::limits::{EVENTS_PER_TURN, LOOP_TURN_BYTES};
 use crate::outcome::Outcome;
 use crate::peer::Peer;
+use crate::queue::ReadyQueue;
 use crate::recovery::{Dormant, Found};
 use crate::refusals::Refusals;
 use crate::registry::{Handle, Registry};
@@ -60,7 +61,7 @@ pub struct EventLoop {
     dormant: VecDeque<Dormant>,
     /// What a dead worker left, until the loop starts.
     found: Option<Found>,
-    ready: VecDeque<Handle>,
+    ready: ReadyQueue<Handle>,
     timers: TimerTable<Key>,
     /// The connections offered or being sent on, and what they hold.
     census: Census,
@@ -72,6 +73,7 @@ pub struct EventLoop {
 impl EventLoop {
     /// A loop that serves this listener, and goes on with what was found.
     pub fn new(poll: Poll, settings: Settings, foundation: Foundation, found: Found) -> EventLoop {
+        let ready = ReadyQueue::new(settings.queue);
         let is_serving = foundation.is_serving();
         let Foundation {
             listener,
@@ -97,7 +99,7 @@ impl EventLoop {
             jobs: Registry::new(),
             dormant: VecDeque::new(),
             found: Some(found),
-            ready: VecDeque::new(),
+            ready,
             timers: TimerTable::new(),
             census: Census::default(),
             job_descriptors: 0,
@@ -217,15 +219,15 @@ impl EventLoop {
             && !running.queued
         {
             running.queued = true;
-            self.ready.push_back(handle);
+            self.ready.push(handle, running.job.body_left_bytes());
         }
     }
 
-    /// Each ready job once, or fewer if they send much: offers wait for the end of this.
+    /// As many turns as jobs are ready, or fewer if they send much: offers wait for the end of this.
     fn serve_ready_jobs(&mut self, now: Instant) {
         let mut left_bytes = LOOP_TURN_BYTES;
         for _ in 0..self.ready.len() {
-            let Some(job) = self.ready.pop_front() else {
+            let Some(job) = self.ready.pop() else {
                 return;
             };
             left_bytes = left_bytes.saturating_sub(self.serve_job(job, now));

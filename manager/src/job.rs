@@ -167,7 +167,7 @@ impl Job {
         let rate = self
             .rate
             .map(|rate| if is_new { rate } else { no_burst(rate) });
-        let left_bytes = self.stream.body_bytes() - self.stream.body_sent();
+        let left_bytes = self.body_left_bytes();
         self.pace = rate.map(|rate| Pace::new(rate, left_bytes, now));
         if self.pace.is_some() && self.kind == socket::Kind::Tcp {
             socket::send_small_pieces_at_once(self.connection());
@@ -188,6 +188,11 @@ impl Job {
     /// The bytes of its body that have left.
     pub fn body_sent(&self) -> u64 {
         self.stream.body_sent()
+    }
+
+    /// The bytes of its body that have not.
+    pub fn body_left_bytes(&self) -> u64 {
+        self.stream.body_bytes() - self.stream.body_sent()
     }
 
     /// How many descriptors it holds.

@@ -13,6 +13,7 @@
 //! | [`progress`] | whether the other side still takes something |
 //! | [`filesystem`] | which files may make a read wait for ever |
 //! | [`timers`], [`registry`], [`key`], [`refusals`] | deadlines; handles; what an event is about; the bounded log of refusals |
+//! | [`queue`] | whose turn is next |
 //! | [`census`] | what offers and downloads hold of what is bounded |
 //! | [`settings`] | the command line, resolved |
 //! | [`job`] | one download: descriptors, slot, a turn of its work |
@@ -38,6 +39,7 @@ pub mod limits;
 pub mod outcome;
 pub mod peer;
 pub mod progress;
+pub mod queue;
 pub mod recovery;
 pub mod refusals;
 pub mod registry;

@@ -79,6 +79,10 @@ pub const CUT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes all jobs together may send before offers are looked at again: some milliseconds, where a worker waits 100.
 pub const LOOP_TURN_BYTES: u64 = 16 * 1024 * 1024;
 
+/// Under smallest-first, one of so many turns goes to the download that has been ready longest: an eighth of the machine
+/// keeps a large download moving, and takes little from the small ones.
+pub const TURNS_PER_ELDEST: u32 = 8;
+
 /// Refused peers and offers written to the log in one second; the rest is counted.
 pub const REFUSALS_LOGGED_PER_SECOND: u32 = 10;
 

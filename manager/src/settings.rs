@@ -15,6 +15,7 @@ use crate::limits::{
     OFFERS_OF_A_USER_IN_QUARTERS, PEER_SHARE_OF_DESCRIPTORS,
 };
 use crate::progress::Patience;
+use crate::queue::Discipline;
 
 /// Sends files for PHP workers that call send_file().
 #[derive(Clone, Debug, Parser)]
@@ -49,6 +50,11 @@ pub struct Arguments {
     /// The most downloads at a time of one user's workers [default: --max-jobs].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_jobs_per_uid: Option<u32>,
+
+    /// Whose turn is next among the downloads that could go on: each in its turn, or the one with the fewest bytes left,
+    /// which makes the mean time shorter and that of large downloads longer.
+    #[arg(long, value_enum, default_value = "fair")]
+    queue: Discipline,
 
     /// Take files on network and FUSE file systems, too. A server that hangs then hangs every download; without this
     /// workers send such files by themselves.
@@ -112,6 +118,8 @@ pub struct Settings {
     pub max_descriptors: usize,
     /// Those of them that downloads may take. The rest is for workers, so that each gets an answer.
     pub job_descriptors: usize,
+    /// Whose turn is next.
+    pub queue: Discipline,
     /// Files may be on file systems that can hang.
     pub allow_remote_files: bool,
     /// When a download is broken off whose client takes nothing or too little.
@@ -163,6 +171,7 @@ impl Settings {
             max_peers,
             max_descriptors,
             job_descriptors,
+            queue: arguments.queue,
             allow_remote_files: arguments.allow_remote_files,
             patience: Patience {
                 stall_timeout: arguments.stall_timeout,

@@ -5,5 +5,6 @@
 mod rig;
 
 mod bounds;
+mod queue;
 mod remote;
 mod slow;
