@@ -5,6 +5,8 @@
 mod rig;
 
 mod bounds;
+mod descriptors;
+mod fairness;
 mod queue;
 mod remote;
 mod slow;
