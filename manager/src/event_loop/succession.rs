@@ -40,8 +40,11 @@ impl EventLoop {
         }
         for dormant in found.running {
             // So that nobody can offer its connection meanwhile.
-            self.cookies
-                .insert(self.table.slot(dormant.slot).identity().cookie);
+            let slot = self.table.slot(dormant.slot);
+            self.census.enter(slot.identity().cookie, slot.share());
+            if dormant.staging.is_some() {
+                self.census.stage(slot.identity().cookie);
+            }
             self.job_descriptors += dormant.descriptor_count();
             self.dormant.push_back(dormant);
         }
@@ -91,7 +94,7 @@ impl EventLoop {
             }
         };
         let job = Box::new(Job::resume(place, descriptors, None, now));
-        self.cookies.insert(job.cookie());
+        self.census.enter(job.cookie(), slot.share());
         self.job_descriptors += job.descriptor_count();
         let offer_timeout = self.settings.offer_timeout;
         let peer = Peer::resume(socket, index, &slot, job, offer_timeout, now);
@@ -119,7 +122,7 @@ impl EventLoop {
             Err(contradiction) => {
                 log_contradiction(dormant.slot, &contradiction);
                 dormant.reset_on_close(&slot);
-                self.cookies.remove(&slot.identity().cookie);
+                self.census.leave(slot.identity().cookie);
                 self.job_descriptors -= dormant.descriptor_count();
                 return self.table.release(dormant.slot);
             }

@@ -7,6 +7,7 @@ pub mod confine;
 pub mod descriptors;
 pub mod head;
 pub mod memfd;
+pub mod mount;
 pub mod process;
 pub mod signals;
 pub mod slot;

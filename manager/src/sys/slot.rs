@@ -80,6 +80,15 @@ pub struct Identity {
     pub inode: u64,
 }
 
+/// What a download takes of what is bounded for all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// The user whose worker offered it.
+    pub uid: u32,
+    /// Memory it holds beyond the slot.
+    pub memory_bytes: u32,
+}
+
 const NO_BASE: u64 = u64::MAX;
 
 /// The layout in shared memory.
@@ -99,6 +108,8 @@ pub(super) struct SlotMemory {
     cut: AtomicU32,
     /// An `Outcome` as bits; 0 while the download is not over.
     outcome: AtomicU32,
+    uid: AtomicU32,
+    memory_bytes: AtomicU32,
     /// What TCP had been given before the first byte of the body; `NO_BASE` where that is not known.
     base: AtomicU64,
     /// How often a worker died of a fault while it worked on this, without a byte of progress in between.
@@ -347,6 +358,24 @@ impl<'table> Slot<'table> {
             inode: memory.inode.load(Ordering::Acquire),
             cookie: memory.cookie.load(Ordering::Relaxed),
             device: memory.device.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Stores what it takes of what is bounded.
+    pub fn set_share(&self, share: Share) {
+        let memory = self.memory();
+        memory.uid.store(share.uid, Ordering::Relaxed);
+        memory
+            .memory_bytes
+            .store(share.memory_bytes, Ordering::Release);
+    }
+
+    /// What it takes of what is bounded.
+    pub fn share(&self) -> Share {
+        let memory = self.memory();
+        Share {
+            memory_bytes: memory.memory_bytes.load(Ordering::Acquire),
+            uid: memory.uid.load(Ordering::Relaxed),
         }
     }
 

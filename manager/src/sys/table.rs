@@ -155,6 +155,7 @@ const fn overflow_at(slots: u32) -> usize {
 mod tests {
     use super::*;
     use crate::source::Intent;
+    use crate::sys::slot::Share;
     use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
     use send_file_wire::{Commit, Framing, Offer, OfferId, Part, channel};
     use std::os::fd::{AsFd, OwnedFd};
@@ -213,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn state_and_intent_read_back_as_written() {
+    fn state_intent_and_share_read_back_as_written() {
         let table = JobTable::create(1).unwrap();
         let slot = table.slot(SlotIndex(0));
         assert_eq!(slot.state(), Some(SlotState::Free));
@@ -226,6 +227,12 @@ mod tests {
             slot.set_intent(intent);
             assert_eq!(slot.intent(), intent);
         }
+        let share = Share {
+            uid: 33,
+            memory_bytes: 4096,
+        };
+        slot.set_share(share);
+        assert_eq!(slot.share(), share);
         slot.set_state(SlotState::Lingering);
         assert_eq!(slot.state(), Some(SlotState::Lingering));
     }

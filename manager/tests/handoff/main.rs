@@ -15,9 +15,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::Signal;
 use send_file_manager::limits::LINGER_TIMEOUT;
 use send_file_manager::sink::RECORD_BYTES;
-use send_file_wire::{
-    Answer, Commit, FastCgi, Framing, OfferId, Part, Reason, ServerKind, channel,
-};
+use send_file_wire::{Answer, Commit, FastCgi, Framing, OfferId, Part, Reason, ServerKind};
 
 use rig::{
     Manager, Worker, connection, connection_with_small_window, file_with, pattern, read_records,
