@@ -1,5 +1,6 @@
 //! The system calls and the shared memory: the only folder of this crate with unsafe code.
 
+mod checked;
 pub mod descriptors;
 pub mod head;
 pub mod memfd;
