@@ -132,6 +132,9 @@ pub(super) struct SlotMemory {
 /// The bytes of a slot whose change makes another message of what a worker sent: the commit.
 pub const COMMIT_BYTES: Range<usize> = bytes_at(offset_of!(SlotMemory, commit), HEADER_BYTES);
 
+/// The bytes of a slot that seal others.
+pub const SEAL_BYTES: Range<usize> = bytes_at(offset_of!(SlotMemory, seal), 8);
+
 /// The bytes of a slot without which nobody knows whose connection it was: its number, its cookie, and the id of the
 /// offer that was committed.
 pub const CONNECTION_BYTES: [Range<usize>; 3] = [
