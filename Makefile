@@ -5,7 +5,7 @@ PHP_CONFIG ?= php-config
 PREFIX ?= /usr/local
 CARGO_TARGET_DIR ?= target
 
-.PHONY: demo demo-apache demo-fpm test build install lint phpt figures test-docker packages clean
+.PHONY: demo demo-apache demo-fpm test build install lint phpt figures fuzz test-docker packages clean
 
 # Downloads 200 MB from a PHP script while its only PHP process answers pages.
 demo: STACK = cli-server
@@ -52,6 +52,11 @@ figures:
 	packaging/install-packages.sh build test
 	$(CARGO) build --release --quiet
 	$(CARGO) run --release --quiet -p send-file-php-tests --bin send-file-figures
+
+# Each fuzz target for FUZZ_SECONDS (60) seconds; fails on a finding. More in fuzz/run.sh.
+fuzz:
+	packaging/install-packages.sh fuzz
+	fuzz/run.sh
 
 # Builds the images of docker/ and downloads through each of them.
 test-docker:

@@ -58,8 +58,10 @@ impl Census {
     /// Pieces of its file are staged from now on.
     pub fn stage(&mut self, cookie: u64) {
         if let Some(share) = self.shares.get_mut(&cookie) {
-            share.memory_bytes += STAGED_BYTES;
-            self.memory_bytes += u64::from(STAGED_BYTES);
+            // What stood in a damaged slot may be any number.
+            let before_bytes = share.memory_bytes;
+            share.memory_bytes = before_bytes.saturating_add(STAGED_BYTES);
+            self.memory_bytes += u64::from(share.memory_bytes - before_bytes);
         }
     }
 
@@ -142,6 +144,15 @@ mod tests {
         census.enter(1, share(7, 100));
         census.stage(1);
         assert_eq!(census.memory_bytes(), 100 + 2 * STAGING_BYTES);
+        census.leave(1);
+        assert!(census.is_empty());
+    }
+
+    #[test]
+    fn what_stood_in_a_damaged_slot_is_counted_in_and_out_again() {
+        let mut census = Census::default();
+        census.enter(1, share(7, u32::MAX));
+        census.stage(1);
         census.leave(1);
         assert!(census.is_empty());
     }

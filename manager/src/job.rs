@@ -271,10 +271,18 @@ impl Job {
             Stage::Lingering { .. } => self.check_at = now + LINGER_TIMEOUT.min(stall_timeout / 2),
             Stage::Sending => self.check_at = now + stall_timeout / 2,
         }
-        if let Some(outcome) = verdict {
-            return Turn::Ended(outcome);
+        match verdict {
+            Some(outcome) => Turn::Ended(outcome),
+            // Who has taken everything is waited for without end: not for an event that might never come.
+            None if self.can_send() => Turn::Again,
+            None => Turn::Wait,
         }
-        Turn::Wait
+    }
+
+    /// Nothing is pending, and neither its rate nor the kernel's lack of memory keeps it from sending more.
+    fn can_send(&self) -> bool {
+        let is_held_back = self.paced_until.or(self.retry_at).is_some();
+        matches!(self.stage, Stage::Sending) && !is_held_back && self.progress.pending() == 0
     }
 
     /// Takes one step. `None`: the connection takes no more for now, or is waited on otherwise.

@@ -367,6 +367,16 @@ impl Peer {
         }
     }
 
+    /// What it leaves open if its process dies.
+    pub fn leave_open(self) -> Vec<OwnedFd> {
+        let mut left = match self.stage {
+            Stage::AwaitingOffer => Vec::new(),
+            Stage::Offered { job, .. } => job.leave_open(),
+        };
+        left.push(self.socket);
+        left
+    }
+
     fn offer_id(&self) -> Option<OfferId> {
         match &self.stage {
             Stage::AwaitingOffer => None,
@@ -445,6 +455,7 @@ fn prepare(
         literals: literals.as_ref().map_or(-1, AsRawFd::as_raw_fd),
         frames: frames.as_ref().map_or(-1, AsRawFd::as_raw_fd),
     });
+    slot.seal();
     let send_file_wire::Descriptors { connection, file } = descriptors;
     let descriptors = job::Descriptors {
         connection,

@@ -116,7 +116,8 @@ impl EventLoop {
     fn revive(&mut self, dormant: Dormant, now: Instant) {
         self.table.head().set_current(Some(dormant.slot));
         let slot = self.table.slot(dormant.slot);
-        let ended = slot.outcome();
+        // A slot that does not hold it is one whose place is not found either.
+        let ended = slot.outcome().ok().flatten();
         let place = match dormant.place(&slot) {
             Ok(place) => place,
             Err(contradiction) => {

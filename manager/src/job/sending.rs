@@ -196,5 +196,12 @@ mod tests {
         );
         assert_eq!(job.turn(&slot, retry_at), Turn::Wait);
         assert!(job.body_sent() > sent);
+        // Even if nothing says when.
+        job.woken(false);
+        let check_at = job.deadline();
+        assert_eq!(
+            job.timed_out(Duration::from_secs(60), check_at),
+            Turn::Again
+        );
     }
 }

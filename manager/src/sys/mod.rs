@@ -3,6 +3,7 @@
 #[cfg(debug_assertions)]
 pub mod attempts;
 pub mod board;
+mod checked;
 pub mod confine;
 pub mod descriptors;
 pub mod head;

@@ -22,8 +22,11 @@ use super::slot::{Slot, SlotMemory, SlotState};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SlotIndex(pub u32);
 
-/// Behind the head's page.
-const SLOTS_AT: usize = 4096;
+/// Where in the memfd the slots begin: behind the head's page.
+pub const SLOTS_AT: usize = 4096;
+
+/// The distance between two slots.
+pub const SLOT_BYTES: usize = size_of::<SlotMemory>();
 const _: () = assert!(size_of::<Head>() <= SLOTS_AT);
 
 /// The distance between overflow areas: whole pages, so that one can be given back alone.
@@ -132,7 +135,7 @@ impl JobTable {
         // bound to one thread.
         unsafe {
             let base = NonNull::new_unchecked(self.map.as_mut_ptr());
-            let memory = base.add(SLOTS_AT + at * size_of::<SlotMemory>()).cast();
+            let memory = base.add(SLOTS_AT + at * SLOT_BYTES).cast();
             Slot::new(
                 memory,
                 base.add(overflow_at(self.slots) + at * OVERFLOW_STRIDE),
@@ -155,10 +158,11 @@ const fn overflow_at(slots: u32) -> usize {
 mod tests {
     use super::*;
     use crate::source::Intent;
-    use crate::sys::slot::Share;
+    use crate::sys::slot::{CONNECTION_BYTES, Identity, PACKET_AT, Share};
     use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
     use send_file_wire::{Commit, Framing, Offer, OfferId, Part, channel};
     use std::os::fd::{AsFd, OwnedFd};
+    use std::os::unix::fs::FileExt;
 
     fn channel() -> (OwnedFd, OwnedFd) {
         socketpair(
@@ -214,6 +218,59 @@ mod tests {
     }
 
     #[test]
+    fn a_bit_that_changes_after_the_accept_breaks_the_seal() {
+        let mut table = JobTable::create(1).unwrap();
+        let index = table.claim().unwrap();
+        let (worker, manager) = channel();
+        let file = File::open("/proc/self/exe").unwrap();
+        let packet = offer(500).encode().unwrap();
+        channel::send(worker.as_fd(), &packet, &[worker.as_fd(), file.as_fd()]).unwrap();
+        let received = table.slot(index).receive_offer(manager.as_fd()).unwrap();
+        let identity = Identity {
+            cookie: 1,
+            device: 2,
+            inode: 3,
+        };
+        table.slot(index).set_identity(identity);
+        let share = Share {
+            uid: 33,
+            memory_bytes: 4096,
+        };
+        table.slot(index).set_share(share);
+        table.slot(index).seal();
+        assert!(table.slot(index).is_sealed());
+        for other in [
+            Share { uid: 34, ..share },
+            Share {
+                memory_bytes: 0,
+                ..share
+            },
+        ] {
+            table.slot(index).set_share(other);
+            assert!(!table.slot(index).is_sealed(), "{other:?}");
+        }
+        table.slot(index).set_share(share);
+        let flip = |at: usize| {
+            let mut byte = [0];
+            table.memfd.read_exact_at(&mut byte, at as u64).unwrap();
+            table.memfd.write_all_at(&[byte[0] ^ 1], at as u64).unwrap();
+        };
+        let (head_at, overflow_at) = (SLOTS_AT + PACKET_AT, overflow_at(2));
+        let in_packet = (head_at..head_at + HEAD_BYTES).chain(overflow_at..overflow_at + 300);
+        let in_others = CONNECTION_BYTES
+            .into_iter()
+            .flatten()
+            .map(|at| SLOTS_AT + at);
+        for at in in_packet.chain(in_others) {
+            flip(at);
+            assert!(!table.slot(index).is_sealed(), "byte {at}");
+            flip(at);
+        }
+        assert!(table.slot(index).is_sealed());
+        drop(received);
+    }
+
+    #[test]
     fn state_intent_and_share_read_back_as_written() {
         let table = JobTable::create(1).unwrap();
         let slot = table.slot(SlotIndex(0));
@@ -225,7 +282,7 @@ mod tests {
             Intent::Send(128),
         ] {
             slot.set_intent(intent);
-            assert_eq!(slot.intent(), intent);
+            assert_eq!(slot.intent(), Some(intent));
         }
         let share = Share {
             uid: 33,
