@@ -48,7 +48,8 @@ phpt:
 	php-tests/phpt.sh
 
 # Ten thousand downloads of every kind while workers are killed a thousand times; takes some minutes. What is lost, corrupt,
-# leaked or left must be 0. `make chaos SEED=1` repeats the plans of a run, ARGS="--raw --kills 50" changes them.
+# leaked or left must be 0. `make chaos SEED=1` repeats the plans of a run, ARGS="--raw --kills 50" changes them, and
+# ARGS="--debug-manager target/debug/send-file-manager" lets workers die at each place with a name instead.
 chaos:
 	packaging/install-packages.sh build test
 	$(CARGO) build --release --quiet

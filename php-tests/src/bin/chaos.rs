@@ -1,10 +1,12 @@
 //! `send-file-chaos`: downloads of every kind while workers are killed; says what was lost, which must be nothing.
 #![forbid(unsafe_code)]
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use send_file_php_tests::chaos::places::{PLACES, die_at, install};
 use send_file_php_tests::chaos::{Extras, Settings, run};
 
 /// Downloads of every kind while processes of the manager are killed. SEED in the environment repeats the plans of a run.
@@ -46,25 +48,50 @@ struct Arguments {
     /// Start the manager with so few descriptors that it splits its cells.
     #[arg(long)]
     splits: bool,
+
+    /// Instead of all that: let this debug build of the manager die at each of its places with names.
+    #[arg(long, value_name = "PATH")]
+    debug_manager: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
-    let settings = settings(Arguments::parse());
+    let arguments = Arguments::parse();
+    let debug_manager = arguments.debug_manager.clone();
+    let settings = settings(arguments);
     // First, so that it is known however the run ends.
     println!("SEED={}", settings.seed);
-    match run(settings) {
-        Ok(report) => {
-            print!("{report}");
-            if report.is_clean() && report.is_enough() {
-                return ExitCode::SUCCESS;
-            }
-            if !report.is_enough() {
-                eprintln!("send-file-chaos: the time was over before there were enough of them");
-            }
+    let result = match debug_manager {
+        Some(program) => die_everywhere(&program, settings.seed),
+        None => kill_at_random(settings),
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("send-file-chaos: {error:#}");
+            ExitCode::FAILURE
         }
-        Err(error) => eprintln!("send-file-chaos: {error:#}"),
     }
-    ExitCode::FAILURE
+}
+
+fn kill_at_random(settings: Settings) -> anyhow::Result<bool> {
+    let report = run(settings)?;
+    print!("{report}");
+    if !report.is_enough() {
+        eprintln!("send-file-chaos: the time was over before there were enough of them");
+    }
+    Ok(report.is_clean() && report.is_enough())
+}
+
+fn die_everywhere(program: &Path, seed: u64) -> anyhow::Result<bool> {
+    let program = install(program)?;
+    let mut all_clean = true;
+    for place in PLACES {
+        let at_place = die_at(&program, place, seed)?;
+        println!("{at_place}");
+        all_clean &= at_place.is_clean();
+    }
+    Ok(all_clean)
 }
 
 fn settings(arguments: Arguments) -> Settings {

@@ -57,3 +57,12 @@ pub(crate) const PAGE_BYTES: u64 = 4096;
 
 /// Failures that are described; more say nothing more.
 pub(crate) const FAILURES_SHOWN: usize = 10;
+
+/// The downloads at each place with a name: all kinds that the plan has often.
+pub(crate) const PLACE_DOWNLOADS: u64 = 150;
+
+/// How long downloads go on until one gets there.
+pub(crate) const PLACE_PATIENCE: Duration = Duration::from_secs(30);
+
+/// The downloads that have ended before the first worker is killed where the second one is to die: others run then.
+pub(crate) const CARRIED_BEFORE_A_KILL: usize = 10;

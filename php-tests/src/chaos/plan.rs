@@ -171,11 +171,6 @@ impl Way {
             Way::Nginx => "nginx with php-fpm",
         }
     }
-
-    /// Whether a real web server is on it.
-    pub(crate) fn is_web(self) -> bool {
-        matches!(self, Way::Apache | Way::Nginx)
-    }
 }
 
 impl Ask {

@@ -1,11 +1,12 @@
 //! What came of a run.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 use super::killer::Blows;
 use super::limits::FAILURES_SHOWN;
+use super::log::Logged;
 use super::plan::{Plan, Way};
 use super::settings::Settings;
 use super::verdict::Verdict;
@@ -50,27 +51,31 @@ impl Tally {
         }
     }
 
-    /// A wiped download that the log does not excuse.
-    pub(crate) fn convict(&mut self, plan: Plan) {
-        self.corrupt += 1;
-        let what = "corrupt: zeros for what the file lost, and it looks whole".into();
-        self.failures.push(Failure { plan, what });
+    /// Those that were in the kernel's hands before their file was cut are excused.
+    pub(crate) fn judge_wiped(&mut self, logged: &Logged) {
+        let wiped = std::mem::take(&mut self.wiped).into_iter();
+        let (excused, convicted) = wiped.partition(|plan| logged.complete.contains(&plan.tag()));
+        self.wiped = excused;
+        for plan in Vec::into_iter(convicted) {
+            self.corrupt += 1;
+            let what = "corrupt: zeros for what the file lost, and it looks whole".into();
+            self.failures.push(Failure { plan, what });
+        }
+    }
+
+    /// The failures, and what the log says of them.
+    pub(crate) fn evidence(&self, log: &str) -> Vec<String> {
+        let of = |Failure { plan, what }: &Failure| {
+            let tag = format!("\"{}\"", plan.tag());
+            let lines: Vec<&str> = log.lines().filter(|line| line.contains(&tag)).collect();
+            format!("{what}\n  {plan:?}\n  {}", lines.join("\n  "))
+        };
+        self.failures.iter().map(of).collect()
     }
 
     pub(crate) fn downloads(&self) -> u64 {
         self.by_way.values().sum()
     }
-}
-
-/// What the manager's log says.
-#[derive(Debug, Default)]
-pub(crate) struct Logged {
-    /// The tags of the downloads that the manager carried, and of those that it gave to the kernel whole.
-    pub(crate) carried: HashSet<String>,
-    pub(crate) complete: HashSet<String>,
-    /// Downloads, and offers, that a successor went on with; each as often as that happened.
-    pub(crate) resumed_downloads: u64,
-    pub(crate) resumed_offers: u64,
 }
 
 /// What came of a run.
