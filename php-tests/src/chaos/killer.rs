@@ -38,8 +38,12 @@ pub(crate) fn strike_on(
         let strike = Strike::new(settings.seed, number, settings.extras);
         // The random moment, not a wait.
         std::thread::sleep(strike.after);
-        let now = cells(first);
-        let cell = now[strike.whom as usize % now.len()];
+        let mut now = cells(first);
+        if now.is_empty() {
+            // One has died by itself, which the log tells.
+            continue;
+        }
+        let cell = now.swap_remove(strike.whom as usize % now.len());
         let dead = deal(strike.blow, first, cell).with_context(|| format!("{strike:?}"))?;
         *blows.entry(strike.blow.name()).or_default() += 1;
         killed.fetch_add(u64::from(dead.is_some()), Ordering::Release);
@@ -51,15 +55,15 @@ pub(crate) fn strike_on(
 /// Deals the blow, and says who is dead of it.
 fn deal(blow: Blow, first: Pid, cell: Cell) -> anyhow::Result<Option<Pid>> {
     match blow {
-        Blow::Kill => kill(cell.worker, Signal::SIGKILL)?,
+        Blow::Kill => if_there(kill(cell.worker, Signal::SIGKILL))?,
         Blow::Fault => fault(cell.worker)?,
         Blow::StopAndKill(time) => {
-            kill(cell.worker, Signal::SIGSTOP)?;
+            if_there(kill(cell.worker, Signal::SIGSTOP))?;
             std::thread::sleep(time);
             if_there(kill(cell.worker, Signal::SIGKILL))?;
         }
         Blow::StopAndContinue(time) => {
-            kill(cell.worker, Signal::SIGSTOP)?;
+            if_there(kill(cell.worker, Signal::SIGSTOP))?;
             std::thread::sleep(time);
             if_there(kill(cell.worker, Signal::SIGCONT))?;
             return Ok(None);
@@ -67,7 +71,7 @@ fn deal(blow: Blow, first: Pid, cell: Cell) -> anyhow::Result<Option<Pid>> {
         // The first process is never meant: without it nobody serves.
         Blow::KillGuardian if cell.guardian == first => return Ok(None),
         Blow::KillGuardian => {
-            kill(cell.guardian, Signal::SIGKILL)?;
+            if_there(kill(cell.guardian, Signal::SIGKILL))?;
             return Ok(Some(cell.guardian));
         }
         Blow::Upgrade => {
@@ -92,7 +96,7 @@ fn fault(worker: Pid) -> nix::Result<()> {
     Ok(())
 }
 
-/// One that was stopped may have been killed by its guardian meanwhile.
+/// One that was stopped may have been killed by its guardian meanwhile, or one may have died by itself.
 fn if_there(result: nix::Result<()>) -> nix::Result<()> {
     match result {
         Err(Errno::ESRCH) => Ok(()),
@@ -119,7 +123,7 @@ fn wait_until_whole(first: Pid, cell_count: usize, dead: Option<Pid>) -> anyhow:
 }
 
 impl Blow {
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Blow::Kill => "SIGKILL",
             Blow::Fault => "SIGSEGV",

@@ -69,3 +69,52 @@ fn name(pid: Pid) -> String {
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
     name.trim_end().to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{BufRead, BufReader};
+    use std::process::{Child, Command, Stdio};
+
+    /// A shell with a child that waits until the shell's input ends, and that child's number.
+    fn family(script: &str) -> (Child, Vec<Pid>) {
+        let mut first = Command::new("/bin/sh")
+            .args(["-c", script])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut printed = BufReader::new(first.stdout.take().unwrap());
+        printed.read_line(&mut line).unwrap();
+        let pids = line.split_whitespace().map(|pid| pid.parse().unwrap());
+        let pids = pids.map(Pid::from_raw).collect();
+        (first, pids)
+    }
+
+    #[test]
+    fn a_worker_is_a_leaf_and_its_parent_the_guardian_however_deep_that_is() {
+        let flat = "exec 3<&0; cat <&3 >/dev/null & echo $!; wait";
+        let deep =
+            "exec 3<&0; (cat <&3 >/dev/null & echo $! $(exec sh -c 'echo $PPID'); wait) & wait";
+        let (mut first, pids) = family(flat);
+        let guardian = Pid::from_raw(first.id() as i32);
+        let expected = Cell {
+            guardian,
+            worker: pids[0],
+        };
+        assert_eq!(cells(guardian), [expected]);
+        drop(first.stdin.take());
+        first.wait().unwrap();
+
+        let (mut first, pids) = family(deep);
+        let expected = Cell {
+            guardian: pids[1],
+            worker: pids[0],
+        };
+        assert_eq!(cells(Pid::from_raw(first.id() as i32)), [expected]);
+        drop(first.stdin.take());
+        first.wait().unwrap();
+        assert_eq!(cells(Pid::from_raw(first.id() as i32)), []);
+    }
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::killer::Blows;
 use super::limits::FAILURES_SHOWN;
 use super::log::Logged;
-use super::plan::{Plan, Way};
+use super::plan::{Blow, Plan, Way};
 use super::settings::Settings;
 use super::verdict::Verdict;
 
@@ -95,11 +95,18 @@ pub struct Report {
 }
 
 impl Report {
-    /// Nothing was lost, corrupt, leaked or left.
+    /// Nothing was lost, corrupt, leaked or left, and no worker died but by the harness.
     pub fn is_clean(&self) -> bool {
         let slots_left = self.slots_left.unwrap_or(0);
         (self.tally.lost, self.tally.corrupt) == (0, 0)
             && (self.leaked_descriptors, slots_left) == (0, 0)
+            && self.own_deaths() == 0
+    }
+
+    /// Workers that died of themselves: their successors hide it from everybody else.
+    fn own_deaths(&self) -> u64 {
+        let dealt = self.blows.get(Blow::Fault.name()).copied().unwrap_or(0);
+        self.logged.strange_deaths + self.logged.faults.saturating_sub(dealt)
     }
 
     /// There were as many downloads and kills as asked for, and successors had something to go on with.
@@ -153,6 +160,7 @@ impl fmt::Display for Report {
             f,
             "resumptions         {resumed_downloads}, and {resumed_offers} of offers"
         )?;
+        writeln!(f, "own deaths          {}", self.own_deaths())?;
         writeln!(f, "lost                {}", self.tally.lost)?;
         writeln!(f, "corrupt             {}", self.tally.corrupt)?;
         writeln!(f, "leaked descriptors  {}", self.leaked_descriptors)?;
