@@ -49,7 +49,8 @@ struct Arguments {
     #[arg(long)]
     splits: bool,
 
-    /// Instead of all that: let this debug build of the manager die at each of its places with names.
+    /// Instead of all that: let workers of this debug build of the manager die at each place with a name, such as the one
+    /// between receiving a commit and recording it, or that where an offer is given up.
     #[arg(long, value_name = "PATH")]
     debug_manager: Option<PathBuf>,
 }
