@@ -78,9 +78,12 @@ impl JobTable {
         (0..self.slots).map(SlotIndex)
     }
 
-    /// Says which slots a dead worker left in use.
+    /// Says which slots a dead worker left in use; all others are free.
     pub fn keep(&mut self, used: &HashSet<SlotIndex>) {
-        self.free.retain(|index| !used.contains(index));
+        // Not what this process knows of: it may be the copy of one that had taken slots which are free by now.
+        let jobs = self.reject_slot_index().0;
+        let unused = (0..jobs).rev().map(SlotIndex);
+        self.free = unused.filter(|index| !used.contains(index)).collect();
     }
 
     /// How many slots are in use.
@@ -215,6 +218,15 @@ mod tests {
         assert_eq!(table.claim(), Some(index));
         assert_eq!(table.slot(index).commit(), None);
         assert!(table.slot(index).packet().is_empty());
+    }
+
+    #[test]
+    fn slots_that_somebody_had_taken_are_free_once_nobody_says_that_they_are_in_use() {
+        let mut table = JobTable::create(3).unwrap();
+        let (first, second) = (table.claim().unwrap(), table.claim().unwrap());
+        table.keep(&HashSet::from([second]));
+        let free: Vec<SlotIndex> = std::iter::from_fn(|| table.claim()).collect();
+        assert_eq!(free, [first, SlotIndex(2)]);
     }
 
     #[test]
