@@ -5,7 +5,7 @@ PHP_CONFIG ?= php-config
 PREFIX ?= /usr/local
 CARGO_TARGET_DIR ?= target
 
-.PHONY: demo demo-apache demo-fpm test build install lint phpt figures test-docker packages clean
+.PHONY: demo demo-apache demo-fpm test build install lint phpt chaos figures fuzz test-docker packages clean
 
 # Downloads 200 MB from a PHP script while its only PHP process answers pages.
 demo: STACK = cli-server
@@ -47,11 +47,24 @@ phpt:
 	$(CARGO) build --release
 	php-tests/phpt.sh
 
+# Ten thousand downloads of every kind while workers are killed a thousand times; takes some minutes. What is lost, corrupt,
+# leaked or left must be 0. `make chaos SEED=1` repeats the plans of a run, ARGS="--raw --kills 50" changes them, and
+# ARGS="--debug-manager target/debug/send-file-manager" lets workers die at each place with a name instead.
+chaos:
+	packaging/install-packages.sh build test
+	$(CARGO) build --release --quiet
+	$(if $(SEED),SEED=$(SEED)) $(CARGO) run --release --quiet -p send-file-php-tests --bin send-file-chaos -- $(ARGS)
+
 # What a handoff costs and saves on each stack, as Markdown; takes some minutes.
 figures:
 	packaging/install-packages.sh build test
 	$(CARGO) build --release --quiet
 	$(CARGO) run --release --quiet -p send-file-php-tests --bin send-file-figures
+
+# Each fuzz target for FUZZ_SECONDS (60) seconds; fails on a finding. More in fuzz/run.sh.
+fuzz:
+	packaging/install-packages.sh fuzz
+	fuzz/run.sh
 
 # Builds the images of docker/ and downloads through each of them.
 test-docker:

@@ -4,6 +4,7 @@
 #   packaging/install-packages.sh build            to compile the extension and the manager
 #   packaging/install-packages.sh cli apache fpm   to run PHP's own server, Apache with mod_php, nginx with php-fpm
 #   packaging/install-packages.sh test             everything the tests need
+#   packaging/install-packages.sh fuzz             to compile libFuzzer into the fuzz targets
 #
 # Never asks. Uses sudo if it is not root. Does not start any service.
 set -eu
@@ -12,7 +13,8 @@ build="php-dev clang libclang-dev gcc libc6-dev make"
 cli="php-cli"
 apache="apache2 libapache2-mod-php"
 fpm="nginx php-fpm"
-test="$cli $apache $fpm lighttpd php-cgi curl openssl procps wget aria2 chromium"
+test="$cli $apache $fpm lighttpd php-cgi curl openssl procps wget aria2 chromium bindfs fuse3"
+fuzz="g++ gcc libc6-dev make"
 
 packages=""
 for purpose in "$@"; do
@@ -22,7 +24,8 @@ for purpose in "$@"; do
         apache) packages="$packages $apache" ;;
         fpm) packages="$packages $fpm" ;;
         test) packages="$packages $test" ;;
-        *) echo "$0: unknown purpose '$purpose' (build, cli, apache, fpm, test)" >&2; exit 2 ;;
+        fuzz) packages="$packages $fuzz" ;;
+        *) echo "$0: unknown purpose '$purpose' (build, cli, apache, fpm, test, fuzz)" >&2; exit 2 ;;
     esac
 done
 

@@ -10,7 +10,7 @@ mod offers;
 mod status;
 mod succession;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -20,6 +20,7 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll};
 use nix::sys::eventfd::EventFd;
 
+use crate::census::Census;
 use crate::crash;
 use crate::guardian::Foundation;
 use crate::job::{Job, Turn};
@@ -28,6 +29,7 @@ use crate::limits::{EVENTS_PER_TURN, HEARTBEAT, LOOP_TURN_BYTES};
 use crate::master::Seat;
 use crate::outcome::Outcome;
 use crate::peer::Peer;
+use crate::queue::ReadyQueue;
 use crate::recovery::{Dormant, Found};
 use crate::refusals::Refusals;
 use crate::registry::{Handle, Registry};
@@ -62,10 +64,10 @@ pub struct EventLoop {
     dormant: VecDeque<Dormant>,
     /// What a dead worker left, until the loop starts.
     found: Option<Found>,
-    ready: VecDeque<Handle>,
+    ready: ReadyQueue<Handle>,
     timers: TimerTable<Key>,
-    /// The connections offered or being sent on.
-    cookies: HashSet<u64>,
+    /// The connections offered or being sent on, and what they hold.
+    census: Census,
     job_descriptors: usize,
     refusals: Refusals,
     ending: Ending,
@@ -87,6 +89,7 @@ pub enum Leaving {
 impl EventLoop {
     /// A loop that serves this listener, and goes on with what was found.
     pub fn new(poll: Poll, settings: Settings, foundation: Foundation, found: Found) -> EventLoop {
+        let ready = ReadyQueue::new(settings.queue);
         let Foundation {
             seat,
             table,
@@ -107,9 +110,9 @@ impl EventLoop {
             jobs: Registry::new(),
             dormant: VecDeque::new(),
             found: Some(found),
-            ready: VecDeque::new(),
+            ready,
             timers: TimerTable::new(),
-            cookies: HashSet::new(),
+            census: Census::default(),
             job_descriptors: 0,
             refusals: Refusals::new(),
             ending: Ending::No,
@@ -148,7 +151,7 @@ impl EventLoop {
             }
             debug_assert!(
                 self.downloads() + self.peers.len() > 0
-                    || (self.cookies.is_empty() && self.job_descriptors == 0),
+                    || (self.census.is_empty() && self.job_descriptors == 0),
                 "with nobody served, something is still counted"
             );
         }
@@ -231,7 +234,7 @@ impl EventLoop {
     fn spawn(&mut self, slot: SlotIndex, mut job: Box<Job>, now: Instant) -> Option<Handle> {
         let downloads = self.downloads() + 1;
         let slot_memory = self.table.slot(slot);
-        let taken = job.take_over(&slot_memory, self.settings.stall_timeout, downloads, now);
+        let taken = job.take_over(&slot_memory, self.settings.patience, downloads, now);
         let handle = self.jobs.insert(Running {
             job,
             slot,
@@ -259,15 +262,15 @@ impl EventLoop {
             && !running.queued
         {
             running.queued = true;
-            self.ready.push_back(handle);
+            self.ready.push(handle, running.job.body_left_bytes());
         }
     }
 
-    /// Each ready job once, or fewer if they send much: offers wait for the end of this.
+    /// As many turns as jobs are ready, or fewer if they send much: offers wait for the end of this.
     fn serve_ready_jobs(&mut self, now: Instant) {
         let mut left_bytes = LOOP_TURN_BYTES;
         for _ in 0..self.ready.len() {
-            let Some(job) = self.ready.pop_front() else {
+            let Some(job) = self.ready.pop() else {
                 return;
             };
             left_bytes = left_bytes.saturating_sub(self.serve_job(job, now));
@@ -286,7 +289,11 @@ impl EventLoop {
         self.table.head().set_current(Some(running.slot));
         let (held, sent) = (running.job.descriptor_count(), running.job.body_sent());
         let turn = running.job.turn(&self.table.slot(running.slot), now);
-        self.job_descriptors += running.job.descriptor_count() - held;
+        let staged = running.job.descriptor_count() - held;
+        if staged > 0 {
+            self.job_descriptors += staged;
+            self.census.stage(running.job.cookie());
+        }
         let sent = running.job.body_sent() - sent;
         if sent > 0 {
             self.table.slot(running.slot).forgive();
@@ -314,7 +321,7 @@ impl EventLoop {
         // Before the close: the worker's copy may keep the description alive, and its events coming.
         deregister(&self.poll, running.job.connection());
         self.timers.set(Key::Job(handle), None);
-        self.cookies.remove(&running.job.cookie());
+        self.census.leave(running.job.cookie());
         self.job_descriptors -= running.job.descriptor_count();
         // Said twice rather than never, if this process dies in between.
         self.table.slot(running.slot).close(outcome);
@@ -332,7 +339,9 @@ impl EventLoop {
             Key::Job(handle) => {
                 if let Some(running) = self.jobs.get_mut(handle) {
                     self.table.head().set_current(Some(running.slot));
-                    let turn = running.job.timed_out(self.settings.stall_timeout, now);
+                    let turn = running
+                        .job
+                        .timed_out(self.settings.patience.stall_timeout, now);
                     self.settle(handle, turn, now);
                 }
             }

@@ -22,7 +22,7 @@ use crate::limits::{
     NOTSENT_BYTES_OF_A_CELL, NOTSENT_LOWAT_BYTES, TURN_BYTES,
 };
 use crate::outcome::Outcome;
-use crate::progress::Progress;
+use crate::progress::{Patience, Progress};
 use crate::source::Intent;
 use crate::staging::Staging;
 use crate::stream::{Step, Stream};
@@ -78,6 +78,8 @@ pub struct Job {
     /// The other side has ended its input.
     input_ended: bool,
     inbound_bytes: u64,
+    /// What this process has given to the kernel, frames included.
+    given_bytes: u64,
     progress: Progress,
     rate: Option<Rate>,
     /// Keeps the rate, from the commit on.
@@ -127,7 +129,8 @@ impl Job {
             readable: true,
             input_ended: false,
             inbound_bytes: 0,
-            progress: Progress::new(now),
+            given_bytes: 0,
+            progress: Progress::new(1, now),
             rate,
             pace: None,
             paced_until: None,
@@ -144,7 +147,7 @@ impl Job {
     pub fn take_over(
         &mut self,
         slot: &Slot,
-        stall_timeout: Duration,
+        patience: Patience,
         downloads: usize,
         now: Instant,
     ) -> io::Result<()> {
@@ -157,11 +160,12 @@ impl Job {
             crash::point("commit.active");
         }
         self.started = now;
-        self.progress = Progress::new(now);
+        let owed_bytes = patience.owed_bytes(self.rate, self.stream.is_framed());
+        self.progress = Progress::new(owed_bytes, now);
         self.check_at = match self.stage {
             Stage::Cutting { .. } => now + CUT_TIMEOUT,
             Stage::Lingering { .. } => now + LINGER_TIMEOUT,
-            Stage::Sending => now + stall_timeout / 2,
+            Stage::Sending => now + patience.stall_timeout / 2,
         };
         // What was saved up or left of the burst died with the other process: less is never too fast.
         let no_burst = |rate| Rate {
@@ -171,7 +175,7 @@ impl Job {
         let rate = self
             .rate
             .map(|rate| if is_new { rate } else { no_burst(rate) });
-        let left_bytes = self.stream.body_bytes() - self.stream.body_sent();
+        let left_bytes = self.body_left_bytes();
         self.pace = rate.map(|rate| Pace::new(rate, left_bytes, now));
         if self.pace.is_some() && self.kind == socket::Kind::Tcp {
             socket::send_small_pieces_at_once(self.connection());
@@ -192,6 +196,11 @@ impl Job {
     /// The bytes of its body that have left.
     pub fn body_sent(&self) -> u64 {
         self.stream.body_sent()
+    }
+
+    /// The bytes of its body that have not.
+    pub fn body_left_bytes(&self) -> u64 {
+        self.stream.body_bytes() - self.stream.body_sent()
     }
 
     /// How many descriptors it holds.
@@ -256,7 +265,7 @@ impl Job {
             return Turn::Again;
         }
         self.note_progress(now);
-        let stalled = now >= self.progress.at() + stall_timeout;
+        let verdict = self.progress.verdict(stall_timeout, now);
         match self.stage {
             Stage::Cutting { reason } => return Turn::Ended(reason),
             // Everything was acknowledged; only the other side's end is missing.
@@ -267,11 +276,21 @@ impl Job {
                 }
                 self.check_at = until;
             }
-            _ if stalled => return Turn::Ended(Outcome::Stalled),
             Stage::Lingering { .. } => self.check_at = now + LINGER_TIMEOUT.min(stall_timeout / 2),
             Stage::Sending => self.check_at = now + stall_timeout / 2,
         }
-        Turn::Wait
+        match verdict {
+            Some(outcome) => Turn::Ended(outcome),
+            // Who has taken everything is waited for without end: not for an event that might never come.
+            None if self.can_send() => Turn::Again,
+            None => Turn::Wait,
+        }
+    }
+
+    /// Nothing is pending, and neither its rate nor the kernel's lack of memory keeps it from sending more.
+    fn can_send(&self) -> bool {
+        let is_held_back = self.paced_until.or(self.retry_at).is_some();
+        matches!(self.stage, Stage::Sending) && !is_held_back && self.progress.pending() == 0
     }
 
     /// Takes one step. `None`: the connection takes no more for now, or is waited on otherwise.
@@ -339,12 +358,8 @@ impl Job {
     }
 
     fn note_progress(&mut self, now: Instant) {
-        let pending = socket::unacknowledged(self.connection());
-        if self.paced_until.is_some() {
-            self.progress.look_in_pause(pending, now);
-        } else {
-            self.progress.look(self.stream.body_sent(), pending, now);
-        }
+        let pending = self.unacknowledged();
+        self.progress.look(self.given_bytes, pending, now);
     }
 }
 

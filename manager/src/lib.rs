@@ -12,7 +12,10 @@
 //! | [`stream`] | both together: what to do next, without I/O |
 //! | [`outcome`], [`staging`] | how a download ended; files whose file system refuses sendfile |
 //! | [`progress`] | whether the other side still takes something |
+//! | [`filesystem`] | which files may make a read wait for ever |
 //! | [`timers`], [`registry`], [`key`], [`refusals`] | deadlines; handles; what an event is about; the bounded log of refusals |
+//! | [`queue`] | whose turn is next |
+//! | [`census`] | what offers and downloads hold of what is bounded |
 //! | [`control`] | what one asks of a running manager from the command line |
 //! | [`settings`] | the command line, resolved |
 //! | [`sandbox`] | what a process gives up before it serves anybody |
@@ -29,10 +32,12 @@
 #![deny(unsafe_code)]
 
 pub mod accept;
+pub mod census;
 pub mod control;
 pub mod crash;
 pub mod daemon;
 pub mod event_loop;
+pub mod filesystem;
 pub mod guardian;
 pub mod job;
 pub mod key;
@@ -41,6 +46,7 @@ pub mod master;
 pub mod outcome;
 pub mod peer;
 pub mod progress;
+pub mod queue;
 pub mod recovery;
 pub mod refusals;
 pub mod registry;

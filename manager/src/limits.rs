@@ -38,6 +38,10 @@ pub const ACCEPT_BATCH: usize = 64;
 /// one header flush; when there are too many, the one that has been idle longest goes.
 pub const MAX_PEERS: usize = 1024;
 
+/// The part of [`MAX_PEERS`] that accepted offers of one user may take, in quarters: they may stay for minutes, and a
+/// worker of another user must find a place to be heard in.
+pub const OFFERS_OF_A_USER_IN_QUARTERS: usize = 3;
+
 /// How long a connected worker may take to send its offer. It sends it at once.
 pub const PEER_IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -51,6 +55,16 @@ pub const MAX_DESCRIPTORS_PER_JOB: usize = 5;
 /// The fewest descriptors of a job, by which the table is sized: connection and file.
 pub const MIN_DESCRIPTORS_PER_JOB: usize = 2;
 
+/// What the kernel gives and takes memory in.
+pub const PAGE_BYTES: usize = 4096;
+
+/// Memory beyond its slot that a download may have on average: FastCGI's frames take a page, so that a table full of
+/// those is never refused for it, and a page more is left for the few that have many ranges.
+pub const MEMORY_BYTES_PER_JOB: u64 = 2 * PAGE_BYTES as u64;
+
+/// What all of a cell may have together at least, however few they may be: a dozen of the longest offers.
+pub const MIN_MEMORY_BYTES: u64 = 1024 * 1024;
+
 /// Pause before trying again where the kernel gave no event to wait for: no memory for socket buffers, no free
 /// descriptor for accept.
 pub const RETRY_INTERVAL: Duration = Duration::from_millis(50);
@@ -58,11 +72,23 @@ pub const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 /// Bytes read at once from a file whose file system refuses sendfile(2).
 pub const STAGING_BYTES: u64 = 256 * 1024;
 
+/// How much faster than what it must be taken at a download's own rate has to be: by this divisor its client may fall
+/// behind it before it is too slow.
+pub const RATE_SLACK: u64 = 2;
+
+/// What a web server may have taken without anybody seeing it: a Unix socket tells of a piece of its queue only when all
+/// of it was read, TCP on the loopback of a segment, and both are this long.
+pub const FRAMED_GRAIN_BYTES: u64 = 64 * 1024;
+
 /// How long the end of a cut download may take: a FastCGI record to be completed on the full socket of a slow client.
 pub const CUT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Bytes all jobs together may send before offers are looked at again: some milliseconds, where a worker waits 100.
 pub const LOOP_TURN_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Under smallest-first, one of so many turns goes to the download that has been ready longest: an eighth of the machine
+/// keeps a large download moving, and takes little from the small ones.
+pub const TURNS_PER_ELDEST: u32 = 8;
 
 /// Refused peers and offers written to the log in one second; the rest is counted.
 pub const REFUSALS_LOGGED_PER_SECOND: u32 = 10;

@@ -14,6 +14,8 @@ pub enum Outcome {
     ClientGone,
     /// The other side took nothing for the stall timeout.
     Stalled,
+    /// The other side took something in the stall timeout, but less than the lowest rate asks for.
+    TooSlow,
     /// The file became shorter than it was when it was offered.
     FileTruncated,
     /// The file could not be read.
@@ -36,6 +38,7 @@ mod bits {
     pub(super) const SEND_FAILED: u32 = 6;
     pub(super) const CUT_BY_SHUTDOWN: u32 = 7;
     pub(super) const PLACE_UNKNOWN: u32 = 8;
+    pub(super) const TOO_SLOW: u32 = 9;
 }
 
 impl Outcome {
@@ -46,6 +49,7 @@ impl Outcome {
             Outcome::Complete => bits::COMPLETE,
             Outcome::ClientGone => bits::CLIENT_GONE,
             Outcome::Stalled => bits::STALLED,
+            Outcome::TooSlow => bits::TOO_SLOW,
             Outcome::FileTruncated => bits::FILE_TRUNCATED,
             Outcome::ReadFailed(errno) => bits::READ_FAILED | with(errno),
             Outcome::SendFailed(errno) => bits::SEND_FAILED | with(errno),
@@ -61,6 +65,7 @@ impl Outcome {
             bits::COMPLETE => Some(Outcome::Complete),
             bits::CLIENT_GONE => Some(Outcome::ClientGone),
             bits::STALLED => Some(Outcome::Stalled),
+            bits::TOO_SLOW => Some(Outcome::TooSlow),
             bits::FILE_TRUNCATED => Some(Outcome::FileTruncated),
             bits::READ_FAILED => Some(Outcome::ReadFailed(errno)),
             bits::SEND_FAILED => Some(Outcome::SendFailed(errno)),
@@ -77,6 +82,7 @@ impl fmt::Display for Outcome {
             Outcome::Complete => f.write_str("complete"),
             Outcome::ClientGone => f.write_str("client gone"),
             Outcome::Stalled => f.write_str("stalled"),
+            Outcome::TooSlow => f.write_str("too slow"),
             Outcome::FileTruncated => f.write_str("file truncated"),
             Outcome::ReadFailed(errno) => write!(f, "read failed: {}", errno.desc()),
             Outcome::SendFailed(errno) => write!(f, "send failed: {}", errno.desc()),
@@ -96,6 +102,7 @@ mod tests {
             Outcome::Complete,
             Outcome::ClientGone,
             Outcome::Stalled,
+            Outcome::TooSlow,
             Outcome::FileTruncated,
             Outcome::ReadFailed(Errno::EIO),
             Outcome::SendFailed(Errno::ETIMEDOUT),

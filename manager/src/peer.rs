@@ -17,13 +17,15 @@ use send_file_wire::{
     Answer, DecodeError, Framing, Offer, OfferId, Part, Reason, ReceiveError, channel,
 };
 
+use crate::census::memory_bytes;
 use crate::crash;
+use crate::filesystem;
 use crate::job::{self, Job};
 use crate::limits::PEER_IDLE_TIMEOUT;
 use crate::sink;
 use crate::stream::Stream;
 use crate::sys::memfd;
-use crate::sys::slot::{Identity, Numbers, Slot, SlotState};
+use crate::sys::slot::{Identity, Numbers, Share, Slot, SlotState};
 use crate::sys::socket;
 use crate::sys::table::SlotIndex;
 
@@ -81,7 +83,7 @@ pub enum CloseReason {
 #[derive(Debug, thiserror::Error)]
 pub enum OfferError {
     /// No room for another download.
-    #[error("too many downloads or descriptors")]
+    #[error("too many downloads or descriptors, of all or of this user, or too much memory held")]
     Busy,
     /// The manager is ending.
     #[error("the manager is shutting down")]
@@ -101,6 +103,9 @@ pub enum OfferError {
     /// Not a file that may be read.
     #[error("the file is not open for reading")]
     FileNotReadable,
+    /// A read of the file could hang, and every download with it.
+    #[error("the file is on a network or FUSE file system (--allow-remote-files takes those)")]
+    RemoteFile,
     /// A span ends behind the file's end.
     #[error("a span ends at {end}, the file at {size}")]
     SpanOutsideFile {
@@ -125,7 +130,9 @@ impl From<&OfferError> for Reason {
             OfferError::Receive(error) => (*error).into(),
             OfferError::Decode(error) => (*error).into(),
             OfferError::Connection(_) | OfferError::RawOnUnix => Reason::Connection,
-            OfferError::FileNotReadable | OfferError::SpanOutsideFile { .. } => Reason::File,
+            OfferError::FileNotReadable
+            | OfferError::RemoteFile
+            | OfferError::SpanOutsideFile { .. } => Reason::File,
             OfferError::Duplicate => Reason::Duplicate,
             OfferError::Prepare(_) => Reason::Resources,
         }
@@ -149,6 +156,10 @@ impl fmt::Display for CloseReason {
 pub struct Admission<'a> {
     /// Why no offer is taken at all now.
     pub refusal: Option<OfferError>,
+    /// What may still be held beyond the slots.
+    pub memory_left_bytes: u64,
+    /// Files may be on file systems that can hang.
+    pub allow_remote_files: bool,
     /// Whether a connection, by its cookie, carries a download.
     pub is_active: &'a dyn Fn(u64) -> bool,
 }
@@ -226,7 +237,7 @@ impl Peer {
         index: SlotIndex,
         slot: &Slot,
         descriptors: Result<send_file_wire::Descriptors, ReceiveError>,
-        admission: Admission,
+        mut admission: Admission,
         offer_timeout: Duration,
         now: Instant,
     ) -> PeerOutcome {
@@ -235,16 +246,24 @@ impl Peer {
         let offer = descriptors
             .map_err(OfferError::from)
             .and_then(|descriptors| {
-                if let Some(refusal) = admission.refusal {
+                if let Some(refusal) = admission.refusal.take() {
                     return Err(refusal);
                 }
                 let offer = Offer::decode(&packet)?;
+                let share = Share {
+                    uid: self.uid,
+                    memory_bytes: memory_bytes(packet.len(), &offer),
+                };
+                if u64::from(share.memory_bytes) > admission.memory_left_bytes {
+                    return Err(OfferError::Busy);
+                }
+                slot.set_share(share);
                 let job = prepare(
                     &offer,
                     descriptors,
                     slot,
                     self.socket.as_fd(),
-                    admission.is_active,
+                    &admission,
                     now,
                 )?;
                 Ok((offer.id, Box::new(job)))
@@ -348,12 +367,26 @@ impl Peer {
         }
     }
 
+    /// What it leaves open if its process dies.
+    pub fn leave_open(self) -> Vec<OwnedFd> {
+        let mut left = match self.stage {
+            Stage::AwaitingOffer => Vec::new(),
+            Stage::Offered { job, .. } => job.leave_open(),
+        };
+        left.push(self.socket);
+        left
+    }
+
     fn offer_id(&self) -> Option<OfferId> {
         match &self.stage {
             Stage::AwaitingOffer => None,
             Stage::Offered { id, .. } => Some(*id),
         }
     }
+}
+
+fn is_remote(file: &OwnedFd) -> Result<bool, OfferError> {
+    filesystem::is_remote(file.as_fd()).map_err(|errno| OfferError::Prepare(errno.into()))
 }
 
 /// Checks an offer against its descriptors and makes everything its download will need, so that nothing can fail for
@@ -363,7 +396,7 @@ fn prepare(
     descriptors: send_file_wire::Descriptors,
     slot: &Slot,
     peer: BorrowedFd,
-    is_active: &dyn Fn(u64) -> bool,
+    admission: &Admission,
     now: Instant,
 ) -> Result<Job, OfferError> {
     let kind = socket::inspect(descriptors.connection.as_fd()).map_err(OfferError::Connection)?;
@@ -371,11 +404,15 @@ fn prepare(
         return Err(OfferError::RawOnUnix);
     }
     let cookie = socket::cookie(descriptors.connection.as_fd()).map_err(OfferError::Connection)?;
-    if is_active(cookie) {
+    if (admission.is_active)(cookie) {
         return Err(OfferError::Duplicate);
     }
     if !socket::is_readable(&descriptors.file).map_err(OfferError::Prepare)? {
         return Err(OfferError::FileNotReadable);
+    }
+    // Before anything that asks the file system.
+    if !admission.allow_remote_files && is_remote(&descriptors.file)? {
+        return Err(OfferError::RemoteFile);
     }
     let stat = fstat(&descriptors.file).map_err(|errno| OfferError::Prepare(errno.into()))?;
     let size = u64::try_from(stat.st_size).unwrap_or(0);
@@ -418,6 +455,7 @@ fn prepare(
         literals: literals.as_ref().map_or(-1, AsRawFd::as_raw_fd),
         frames: frames.as_ref().map_or(-1, AsRawFd::as_raw_fd),
     });
+    slot.seal();
     let send_file_wire::Descriptors { connection, file } = descriptors;
     let descriptors = job::Descriptors {
         connection,

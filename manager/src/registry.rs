@@ -70,6 +70,12 @@ impl<T> Registry<T> {
     }
 
     /// The entry, if it is still there.
+    pub fn get(&self, handle: Handle) -> Option<&T> {
+        let (tenant, value) = self.entries.get(handle.place as usize)?;
+        (*tenant == handle.tenant).then_some(value)
+    }
+
+    /// The entry, if it is still there, to be changed.
     pub fn get_mut(&mut self, handle: Handle) -> Option<&mut T> {
         let (tenant, value) = self.entries.get_mut(handle.place as usize)?;
         (*tenant == handle.tenant).then_some(value)

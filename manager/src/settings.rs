@@ -17,8 +17,11 @@ use nix::unistd::{Gid, Group, User, getuid};
 use crate::control::Request;
 use crate::limits::{
     DEFAULT_CELLS_AT_MOST, DESCRIPTOR_MARGIN, FEWEST_JOB_DESCRIPTORS, MAX_CELLS, MAX_PEERS,
-    MIN_DESCRIPTORS_PER_JOB, PEER_SHARE_OF_DESCRIPTORS, SHORTEST_HANG_TIMEOUT,
+    MEMORY_BYTES_PER_JOB, MIN_DESCRIPTORS_PER_JOB, MIN_MEMORY_BYTES, OFFERS_OF_A_USER_IN_QUARTERS,
+    PEER_SHARE_OF_DESCRIPTORS, SHORTEST_HANG_TIMEOUT,
 };
+use crate::progress::Patience;
+use crate::queue::Discipline;
 
 /// Sends files for PHP workers that call send_file().
 #[derive(Clone, Debug, Parser)]
@@ -59,9 +62,29 @@ pub struct Arguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_jobs: Option<u32>,
 
+    /// The most downloads at a time of one user's workers, counted by each cell for itself: a user may have as many times
+    /// that as there are cells [default: --max-jobs].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    max_jobs_per_uid: Option<u32>,
+
+    /// Whose turn is next among the downloads that could go on: each in its turn, or the one with the fewest bytes left,
+    /// which makes the mean time shorter and that of large downloads longer.
+    #[arg(long, value_enum, default_value = "fair")]
+    queue: Discipline,
+
+    /// Take files on network and FUSE file systems, too. A server that hangs then hangs every download; without this
+    /// workers send such files by themselves.
+    #[arg(long)]
+    allow_remote_files: bool,
+
     /// Break a download off when the client took nothing for so long, in seconds.
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = parse_seconds)]
     stall_timeout: Duration,
+
+    /// Break a download off when the client took less than so many bytes a second on average over --stall-timeout; 0: as
+    /// long as it took anything. A download under a lower rate of its own is measured by half of that.
+    #[arg(long, value_name = "BYTES_PER_SEC", default_value = "100")]
+    min_rate: u64,
 
     /// Wait so long for a worker to send headers after its offer was accepted, in seconds. Longer than any web
     /// server's own timeout for that (Apache: Timeout, 300).
@@ -136,6 +159,12 @@ pub struct Settings {
     pub max_jobs: u32,
     /// The most of them in one cell.
     pub slots: u32,
+    /// The most of one user's workers in one cell, offers counted.
+    pub max_jobs_per_uid: u32,
+    /// What those of one cell may hold together beyond their slots.
+    pub max_memory_bytes: u64,
+    /// The most offers of one user's workers that wait for their commit in one cell.
+    pub max_offers_per_uid: usize,
     /// How many cells take new downloads.
     pub cells: usize,
     /// After this time without a turn of its loop a worker is killed.
@@ -150,8 +179,12 @@ pub struct Settings {
     pub max_descriptors: usize,
     /// Those of them that downloads may take. The rest is for workers, so that each gets an answer.
     pub job_descriptors: usize,
-    /// After this time without progress a download is broken off.
-    pub stall_timeout: Duration,
+    /// Whose turn is next.
+    pub queue: Discipline,
+    /// Files may be on file systems that can hang.
+    pub allow_remote_files: bool,
+    /// When a download is broken off whose client takes nothing or too little.
+    pub patience: Patience,
     /// After this time without commit an offer is given up.
     pub offer_timeout: Duration,
     /// Time for running downloads after SIGTERM.
@@ -233,6 +266,7 @@ impl Settings {
             Some(wanted) => wanted,
             None => room,
         };
+        let slots = slots.min(max_jobs);
         let cores = thread::available_parallelism().map_or(1, usize::from);
         Ok(Settings {
             socket: arguments.socket,
@@ -244,7 +278,10 @@ impl Settings {
                 .transpose()?,
             allowed_uids: allowed_uids(&arguments.allow_uid)?,
             max_jobs,
-            slots: slots.min(max_jobs),
+            slots,
+            max_jobs_per_uid: arguments.max_jobs_per_uid.unwrap_or(max_jobs),
+            max_memory_bytes: (MEMORY_BYTES_PER_JOB * u64::from(slots)).max(MIN_MEMORY_BYTES),
+            max_offers_per_uid: (max_peers * OFFERS_OF_A_USER_IN_QUARTERS / 4).max(1),
             cells: arguments
                 .cells
                 .map_or(cores.min(DEFAULT_CELLS_AT_MOST), usize::from),
@@ -254,7 +291,12 @@ impl Settings {
             max_peers,
             max_descriptors,
             job_descriptors,
-            stall_timeout: arguments.stall_timeout,
+            queue: arguments.queue,
+            allow_remote_files: arguments.allow_remote_files,
+            patience: Patience {
+                stall_timeout: arguments.stall_timeout,
+                min_bytes_per_sec: arguments.min_rate,
+            },
             offer_timeout: arguments.offer_timeout,
             drain_timeout: arguments.drain_timeout,
             user: arguments.user,
@@ -391,6 +433,8 @@ mod tests {
             ["--allow-uid", "no-such-user-here"],
             ["--socket-group", "no-such-group-here"],
             ["--hang-timeout", "1"],
+            ["--min-rate", "-1"],
+            ["--max-jobs-per-uid", "0"],
             ["--max-jobs", "0"],
             ["--max-jobs", "4294967295"],
         ] {

@@ -38,6 +38,12 @@ impl From<OwnedFd> for Staging {
     }
 }
 
+impl From<Staging> for OwnedFd {
+    fn from(staging: Staging) -> OwnedFd {
+        staging.memfd.into()
+    }
+}
+
 impl Staging {
     /// One that goes on at this offset.
     ///

@@ -242,12 +242,19 @@ impl Connection {
     /// # Errors
     /// Those of setsockopt(2).
     pub fn abort(self) -> anyhow::Result<()> {
+        self.reset_on_close()
+    }
+
+    /// Makes the close that will follow a reset.
+    ///
+    /// # Errors
+    /// Those of setsockopt(2).
+    pub fn reset_on_close(&self) -> anyhow::Result<()> {
         let at_once = nix::libc::linger {
             l_onoff: 1,
             l_linger: 0,
         };
-        setsockopt(&self.stream, sockopt::Linger, &at_once)?;
-        Ok(())
+        Ok(setsockopt(&self.stream, sockopt::Linger, &at_once)?)
     }
 
     /// Reads the head of the next response.
@@ -300,6 +307,14 @@ impl Connection {
             }
         }
         Ok(some)
+    }
+
+    /// Reads some bytes of a body, without the sizes of chunks; 0 is its end where it is chunked, else the connection's.
+    ///
+    /// # Errors
+    /// Those of read(2), and a chunk that is none.
+    pub fn read_piece(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        self.read_decoded(into)
     }
 
     /// Reads the rest of a response whose head, and the first `before` bytes of whose body, were read already.

@@ -13,6 +13,7 @@
 
 pub mod browser;
 pub mod case;
+pub mod chaos;
 pub mod client;
 pub mod files;
 pub mod folder;

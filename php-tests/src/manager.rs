@@ -56,13 +56,44 @@ impl Manager {
     /// # Errors
     /// With the end of its log.
     pub fn start(dir: &Path, flags: &[&str]) -> anyhow::Result<Manager> {
+        let program = &Products::current()?.manager;
+        Manager::start_command(Command::new(program), dir, flags)
+    }
+
+    /// The same with a descriptor limit.
+    ///
+    /// # Errors
+    /// Those of [`Manager::start`].
+    pub fn start_limited(
+        dir: &Path,
+        flags: &[&str],
+        descriptor_limit: Option<u32>,
+    ) -> anyhow::Result<Manager> {
+        let Some(limit) = descriptor_limit else {
+            return Manager::start(dir, flags);
+        };
+        let mut command = Command::new("/bin/sh");
+        command
+            .args(["-c", &format!("ulimit -n {limit}; exec \"$0\" \"$@\"")])
+            .arg(&Products::current()?.manager);
+        Manager::start_command(command, dir, flags)
+    }
+
+    /// Starts another program than the one under test, or in another way.
+    ///
+    /// # Errors
+    /// Those of [`Manager::start`].
+    pub fn start_command(
+        mut command: Command,
+        dir: &Path,
+        flags: &[&str],
+    ) -> anyhow::Result<Manager> {
         let account = run::account(MANAGER_ACCOUNT);
         if let Some(account) = &account {
             std::os::unix::fs::chown(dir, Some(account.uid.as_raw()), None)?;
         }
         let socket = dir.join("manager.sock");
         let log = dir.join("manager.log");
-        let mut command = Command::new(&Products::current()?.manager);
         command
             .arg("--socket")
             .arg(&socket)

@@ -176,7 +176,8 @@ pub enum Reason {
     /// The first descriptor is not a connection the manager can send on.
     #[error("the manager cannot send on this kind of connection")]
     Connection = 5,
-    /// The second descriptor is not a readable regular file, or a span lies outside it.
+    /// The second descriptor is not a readable regular file, is on a file system that the manager does not read from, or a
+    /// span lies outside it.
     #[error("the manager cannot send this file")]
     File = 6,
     /// The connection is already carrying a download.

@@ -1,6 +1,8 @@
 //! Workers in the loop: accepted, heard, answered, closed.
 #![forbid(unsafe_code)]
 
+use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::time::Instant;
 
 use mio::Interest;
@@ -112,12 +114,18 @@ impl EventLoop {
 
     pub(super) fn may_accept(&self) -> bool {
         self.seat.listener.is_some()
-            && (self.peers.len() < self.settings.max_peers || self.longest_idle().is_some())
+            && (self.peers.len() < self.settings.max_peers
+                || self.peers.iter().any(|(_, peer)| peer.slot().is_none()))
     }
 
+    /// Of the users who have somebody idle, the one with the most workers connected loses one.
     fn longest_idle(&self) -> Option<Handle> {
+        let mut peers_by_uid: HashMap<u32, usize> = HashMap::new();
+        for (_, peer) in self.peers.iter() {
+            *peers_by_uid.entry(peer.uid).or_default() += 1;
+        }
         let idle = self.peers.iter().filter(|(_, peer)| peer.slot().is_none());
-        idle.min_by_key(|(_, peer)| peer.deadline())
+        idle.min_by_key(|(_, peer)| (Reverse(peers_by_uid[&peer.uid]), peer.deadline()))
             .map(|(handle, _)| handle)
     }
 
@@ -143,6 +151,19 @@ impl EventLoop {
         };
         let index = claimed.unwrap_or_else(|| self.table.reject_slot());
         self.hear_offer(handle, index, None, now)
+    }
+
+    /// Whether the user of a worker may have one more offer.
+    fn has_room_for_user(&self, handle: Handle) -> bool {
+        let Some(uid) = self.peers.get(handle).map(|peer| peer.uid) else {
+            return true;
+        };
+        let max_offers = self.settings.max_offers_per_uid;
+        let has_offered = |peer: &Peer| peer.uid == uid && peer.slot().is_some();
+        let offers = || self.peers.iter().filter(|(_, peer)| has_offered(peer));
+        // Counted only where there are enough to matter.
+        self.census.places_of(uid) < self.settings.max_jobs_per_uid
+            && (self.peers.len() <= max_offers || offers().count() < max_offers)
     }
 
     fn has_room(&self) -> bool {
@@ -171,12 +192,16 @@ impl EventLoop {
     ) -> PeerOutcome {
         let refusal = match self.ending {
             Ending::No if index == self.table.reject_slot_index() => Some(OfferError::Busy),
+            Ending::No if !self.has_room_for_user(handle) => Some(OfferError::Busy),
             Ending::No => None,
             Ending::Draining | Ending::Cut => Some(OfferError::Draining),
         };
-        let is_active = |cookie: u64| self.cookies.contains(&cookie);
+        let is_active = |cookie: u64| self.census.contains(cookie);
+        let held_bytes = self.census.memory_bytes();
         let admission = Admission {
             refusal,
+            memory_left_bytes: self.settings.max_memory_bytes.saturating_sub(held_bytes),
+            allow_remote_files: self.settings.allow_remote_files,
             is_active: &is_active,
         };
         let Some(peer) = self.peers.get_mut(handle) else {
@@ -191,14 +216,14 @@ impl EventLoop {
         };
         match peer.cookie() {
             Some(cookie) => {
-                self.cookies.insert(cookie);
+                self.census.enter(cookie, self.table.slot(index).share());
                 self.job_descriptors += peer.descriptor_count() - 1;
                 self.timers.set(Key::Peer(handle), Some(peer.deadline()));
             }
             None => self.table.release(index),
         }
         let entry = self.seat.entry();
-        entry.set_downloads(self.cookies.len() as u32);
+        entry.set_downloads(self.census.len());
         if matches!(outcome, PeerOutcome::Keep) && peer.slot().is_some() {
             // The commit may have come before the event for it was asked for: edge-triggered, it would not be seen.
             return peer.receive_commit(&self.table.slot(index));
@@ -224,7 +249,7 @@ impl EventLoop {
         };
         if let (Some(slot), Some(cookie)) = (peer.slot(), peer.cookie()) {
             self.job_descriptors -= peer.descriptor_count() - 1;
-            self.cookies.remove(&cookie);
+            self.census.leave(cookie);
             self.table.release(slot);
             crash::point("offer.released");
         }

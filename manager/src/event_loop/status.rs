@@ -11,7 +11,7 @@ impl EventLoop {
 
     /// Downloads and the accepted offers that may become some.
     pub(super) fn engagements(&self) -> u32 {
-        self.cookies.len() as u32
+        self.census.len()
     }
 
     /// Writes to the board what is news, and rings for what the master waits for.

@@ -40,8 +40,11 @@ impl EventLoop {
         }
         for dormant in found.running {
             // So that nobody can offer its connection meanwhile.
-            self.cookies
-                .insert(self.table.slot(dormant.slot).identity().cookie);
+            let slot = self.table.slot(dormant.slot);
+            self.census.enter(slot.identity().cookie, slot.share());
+            if dormant.staging.is_some() {
+                self.census.stage(slot.identity().cookie);
+            }
             self.job_descriptors += dormant.descriptor_count();
             self.dormant.push_back(dormant);
         }
@@ -93,7 +96,7 @@ impl EventLoop {
             }
         };
         let job = Box::new(Job::resume(place, descriptors, None, now));
-        self.cookies.insert(job.cookie());
+        self.census.enter(job.cookie(), slot.share());
         self.job_descriptors += job.descriptor_count();
         let offer_timeout = self.settings.offer_timeout;
         let peer = Peer::resume(socket, index, &slot, job, offer_timeout, now);
@@ -115,13 +118,14 @@ impl EventLoop {
     fn revive(&mut self, dormant: Dormant, now: Instant) {
         self.table.head().set_current(Some(dormant.slot));
         let slot = self.table.slot(dormant.slot);
-        let ended = slot.outcome();
+        // A slot that does not hold it is one whose place is not found either.
+        let ended = slot.outcome().ok().flatten();
         let place = match dormant.place(&slot) {
             Ok(place) => place,
             Err(contradiction) => {
                 log_contradiction(dormant.slot, &contradiction);
                 dormant.reset_on_close(&slot);
-                self.cookies.remove(&slot.identity().cookie);
+                self.census.leave(slot.identity().cookie);
                 self.job_descriptors -= dormant.descriptor_count();
                 return self.table.release(dormant.slot);
             }

@@ -15,6 +15,7 @@ use super::ending::cut_for;
 use super::{Descriptors, Job, Stage};
 use crate::outcome::Outcome;
 use crate::sink::TEMPLATE_BYTES;
+use crate::source::Intent;
 use crate::staging::Staging;
 use crate::stream::{Positions, Stream};
 use crate::sys::memfd;
@@ -24,6 +25,9 @@ use crate::sys::socket;
 /// Why a download is not gone on with.
 #[derive(Debug, thiserror::Error)]
 pub enum Contradiction {
+    /// The slot does not hold what was stored there.
+    #[error("its slot in the table was damaged")]
+    Slot,
     /// The offer in the slot is none.
     #[error(transparent)]
     Offer(#[from] DecodeError),
@@ -78,6 +82,9 @@ impl Place {
         descriptors: &Descriptors,
         staging: Option<&Staging>,
     ) -> Result<Place, Contradiction> {
+        if !slot.is_sealed() {
+            return Err(Contradiction::Slot);
+        }
         let offer = Offer::decode(&slot.packet())?;
         let identity = identify(descriptors)?;
         if identity != slot.identity() {
@@ -91,12 +98,17 @@ impl Place {
             return Err(Contradiction::Materials);
         }
         let positions = positions(descriptors, staging)?;
-        let cut = slot.cut();
-        let stream = Stream::resume(&offer, slot.intent(), positions, cut.and_then(cut_for))
+        let (intent, cut) = word_of(slot)?;
+        let stream = Stream::resume(&offer, intent, positions, cut.and_then(cut_for))
             .ok_or(Contradiction::Positions)?;
+        let is_new = slot.state() == Some(SlotState::Offered);
+        if is_new && stream.body_sent() > 0 {
+            return Err(Contradiction::Positions);
+        }
         // Only for raw bytes is what the connection was given what has left the file.
         if offer.framing == Framing::Raw
-            && let Some(base) = slot.base()
+            && !is_new
+            && let Some(base) = slot.base().map_err(|_| Contradiction::Slot)?
             && let Some(given) = socket::bytes_given(descriptors.connection.as_fd())
         {
             let (given, sent) = (given.wrapping_sub(base), stream.body_sent());
@@ -149,6 +161,29 @@ impl Job {
         }
         job
     }
+
+    /// What it leaves open if its process dies.
+    pub fn leave_open(self) -> Vec<OwnedFd> {
+        let Descriptors {
+            connection,
+            file,
+            literals,
+            frames,
+        } = self.descriptors;
+        let staging = self.staging.map(OwnedFd::from);
+        let others = [literals, frames, staging].into_iter().flatten();
+        [connection, file].into_iter().chain(others).collect()
+    }
+}
+
+/// What was about to be done, and why it is about to end early. An end that is not in order is none that is stored as such.
+fn word_of(slot: &Slot) -> Result<(Intent, Option<Outcome>), Contradiction> {
+    let intent = slot.intent().ok_or(Contradiction::Slot)?;
+    let cut = slot.cut().map_err(|_| Contradiction::Slot)?;
+    if slot.outcome().is_err() || cut.is_some_and(|reason| cut_for(reason).is_none()) {
+        return Err(Contradiction::Slot);
+    }
+    Ok((intent, cut))
 }
 
 /// What the connection and the file are, whatever numbers they have.

@@ -27,8 +27,7 @@ impl Job {
         let allowed = pace.allowance(now);
         if allowed == 0 {
             self.paced_until = Some(pace.ready_at());
-            let pending = socket::unacknowledged(self.connection());
-            self.progress.pause(self.stream.body_sent(), pending);
+            self.note_progress(now);
         }
         allowed
     }
@@ -80,6 +79,7 @@ impl Job {
                 if self.is_cut() {
                     crash::point("cut.sent");
                 }
+                self.given_bytes += bytes as u64;
                 self.stream.advance(from, bytes as u64);
                 if let Some(pace) = self.pace_of(from) {
                     pace.spend(bytes as u64);
@@ -131,5 +131,77 @@ impl Job {
             From::Frames => frames.as_ref(),
         };
         chosen.expect("made with the offer")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::Turn;
+    use crate::stream::Stream;
+    use crate::sys::memfd;
+    use crate::sys::table::JobTable;
+    use nix::fcntl::{FcntlArg, OFlag, fcntl};
+    use nix::unistd::{pipe, read};
+    use send_file_wire::{Framing, Offer, OfferId, Part};
+    use std::time::Duration;
+
+    /// A pipe plays a connection that the kernel has no memory for: it takes no more, and has no queue to speak of.
+    #[test]
+    fn a_connection_that_takes_nothing_although_nothing_is_pending_is_tried_again_by_the_clock() {
+        const BODY_BYTES: u64 = 1 << 20;
+        let (ours, theirs) = pipe().unwrap();
+        fcntl(&theirs, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
+        let offer = Offer {
+            id: OfferId(1),
+            framing: Framing::Raw,
+            rate: None,
+            parts: vec![Part::Span {
+                offset: 0,
+                len: BODY_BYTES,
+            }],
+            tag: Vec::new(),
+        };
+        let descriptors = Descriptors {
+            connection: theirs,
+            file: memfd::with_bytes("test", b"x", BODY_BYTES).unwrap(),
+            literals: None,
+            frames: None,
+        };
+        let mut table = JobTable::create(1).unwrap();
+        let index = table.claim().unwrap();
+        let slot = table.slot(index);
+        let now = Instant::now();
+        let (stream, _) = Stream::new(&offer);
+        let kind = socket::Kind::Tcp;
+        let mut job = Job::new(stream, descriptors, kind, 0, Vec::new(), None, now);
+        // There is nothing to be read from a pipe's other end.
+        job.readable = false;
+        job.check_at = now + Duration::from_secs(60);
+
+        assert_eq!(job.turn(&slot, now), Turn::Wait);
+        let sent = job.body_sent();
+        assert!(sent > 0 && sent < BODY_BYTES);
+        assert_eq!(job.deadline(), now + RETRY_INTERVAL);
+        // An hour of that is nobody's fault.
+        let later = now + Duration::from_secs(3600);
+        assert_eq!(job.timed_out(Duration::from_secs(60), later), Turn::Again);
+        assert_eq!(job.turn(&slot, later), Turn::Wait);
+        assert_eq!(job.timed_out(Duration::from_secs(60), later), Turn::Wait);
+        read(&ours, &mut [0; 4096]).unwrap();
+        let retry_at = later + RETRY_INTERVAL;
+        assert_eq!(
+            job.timed_out(Duration::from_secs(60), retry_at),
+            Turn::Again
+        );
+        assert_eq!(job.turn(&slot, retry_at), Turn::Wait);
+        assert!(job.body_sent() > sent);
+        // Even if nothing says when.
+        job.woken(false);
+        let check_at = job.deadline();
+        assert_eq!(
+            job.timed_out(Duration::from_secs(60), check_at),
+            Turn::Again
+        );
     }
 }

@@ -12,6 +12,8 @@ use seccompiler::{
     SeccompFilter, SeccompRule,
 };
 
+use crate::sys::mount::SYS_STATMOUNT;
+
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 type Compiled<T> = Result<T, BackendError>;
 
@@ -28,6 +30,7 @@ const CALLS: &[libc::c_long] = &[
     libc::SYS_close_range,
     libc::SYS_fallocate,
     libc::SYS_fstat,
+    libc::SYS_fstatfs,
     libc::SYS_ftruncate,
     libc::SYS_getpeername,
     libc::SYS_getsockname,
@@ -42,6 +45,8 @@ const CALLS: &[libc::c_long] = &[
     libc::SYS_recvmsg,
     libc::SYS_sendfile,
     libc::SYS_shutdown,
+    SYS_STATMOUNT,
+    libc::SYS_statx,
     libc::SYS_write,
     libc::SYS_writev,
     // Waiting.

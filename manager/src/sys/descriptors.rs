@@ -1,7 +1,7 @@
 //! The descriptors that a new worker finds open: those it claims by their numbers, and the rest, which it closes.
 
 use std::collections::BTreeSet;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::errno::Errno;
@@ -16,6 +16,8 @@ use super::slot::Slot;
 #[derive(Debug)]
 pub struct Unclaimed {
     claimed: BTreeSet<RawFd>,
+    /// The numbers there are to claim, where the process has others besides; `None`: all.
+    left: Option<BTreeSet<RawFd>>,
 }
 
 /// What a dead worker received into a slot, as far as it can be told.
@@ -32,6 +34,15 @@ impl Unclaimed {
     pub(super) fn of_a_fresh_child() -> Unclaimed {
         Unclaimed {
             claimed: (0..=2).collect(),
+            left: None,
+        }
+    }
+
+    /// What owners leave open that are no more, in a process that goes on: for tests and fuzzing.
+    pub fn left_by(owners: Vec<OwnedFd>) -> Unclaimed {
+        Unclaimed {
+            claimed: BTreeSet::new(),
+            left: Some(owners.into_iter().map(IntoRawFd::into_raw_fd).collect()),
         }
     }
 
@@ -42,11 +53,13 @@ impl Unclaimed {
 
     /// The descriptor of this number; `None` where it is not open, or somebody's already.
     pub fn claim(&mut self, number: RawFd) -> Option<OwnedFd> {
-        if number < 0 || !is_open(number) || !self.claimed.insert(number) {
+        if !self.is_free(number) {
             return None;
         }
+        self.claimed.insert(number);
         // SAFETY: it is open, and nobody in this process owns it: the process has opened nothing (`of_a_fresh_child`),
-        // what came with its memory is in the set (`except`), and the set lets every number through once.
+        // or its owner gave it up (`left_by`), what came with its memory is in the set (`except`), and the set lets
+        // every number through once.
         Some(unsafe { OwnedFd::from_raw_fd(number) })
     }
 
@@ -56,9 +69,8 @@ impl Unclaimed {
         if numbers.is_empty() && !slot.has_bytes() {
             return Landed::Nothing;
         }
-        let free = |number: &RawFd| is_open(*number) && !self.claimed.contains(number);
         let distinct: BTreeSet<&RawFd> = numbers.iter().collect();
-        if distinct.len() < numbers.len() || !numbers.iter().all(free) {
+        if distinct.len() < numbers.len() || !numbers.iter().all(|number| self.is_free(*number)) {
             // It was rejected and closed already, or the memory is not what a worker left.
             return Landed::Packet(Err(ReceiveError::Count(0)));
         }
@@ -76,12 +88,23 @@ impl Unclaimed {
     /// # Errors
     /// Those of close_range(2).
     pub fn close_the_rest(self) -> nix::Result<()> {
+        if let Some(left) = self.left {
+            for number in left.difference(&self.claimed) {
+                close_range(number.cast_unsigned(), number.cast_unsigned() + 1)?;
+            }
+            return Ok(());
+        }
         let mut first = 0;
         for claimed in self.claimed {
             close_range(first, claimed.cast_unsigned())?;
             first = claimed.cast_unsigned() + 1;
         }
         close_range(first, u32::MAX)
+    }
+
+    fn is_free(&self, number: RawFd) -> bool {
+        let may_be_claimed = self.left.as_ref().is_none_or(|left| left.contains(&number));
+        may_be_claimed && !self.claimed.contains(&number) && is_open(number)
     }
 }
 

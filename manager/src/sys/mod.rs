@@ -3,10 +3,12 @@
 #[cfg(debug_assertions)]
 pub mod attempts;
 pub mod board;
+mod checked;
 pub mod confine;
 pub mod descriptors;
 pub mod head;
 pub mod memfd;
+pub mod mount;
 pub mod process;
 pub mod signals;
 pub mod slot;

@@ -7,7 +7,8 @@
 use std::cell::UnsafeCell;
 use std::io;
 use std::marker::PhantomData;
-use std::mem::MaybeUninit;
+use std::mem::{MaybeUninit, offset_of};
+use std::ops::Range;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
@@ -17,15 +18,17 @@ use nix::libc;
 use send_file_wire::channel::PacketMemory;
 use send_file_wire::limits::{HEAD_BYTES, MAX_PACKET_BYTES};
 use send_file_wire::message::HEADER_BYTES;
-use send_file_wire::{Commit, Descriptors, Landing, Offer, ReceiveError};
+use send_file_wire::{Commit, Descriptors, Landing, Offer, OfferId, ReceiveError};
+use xxhash_rust::xxh3::Xxh3Default;
 
+use super::checked::{Checked16, Checked32};
 use crate::crash;
 use crate::outcome::Outcome;
 use crate::source::Intent;
 
 /// What a slot holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
+#[repr(u16)]
 pub enum SlotState {
     /// Nothing.
     Free = 0,
@@ -58,6 +61,9 @@ pub struct Numbers {
     pub staging: RawFd,
 }
 
+/// A number that no descriptor has, and that does not stand for none.
+const UNKNOWN: RawFd = -2;
+
 impl Numbers {
     const NONE: Numbers = Numbers {
         peer: -1,
@@ -80,36 +86,82 @@ pub struct Identity {
     pub inode: u64,
 }
 
+/// What a download takes of what is bounded for all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// The user whose worker offered it.
+    pub uid: u32,
+    /// Memory it holds beyond the slot.
+    pub memory_bytes: u32,
+}
+
 const NO_BASE: u64 = u64::MAX;
+
+/// The memory of a slot holds no outcome where there should be one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoOutcome;
+
+/// The memory of a slot does not hold what TCP had been given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoBase;
 
 /// The layout in shared memory.
 #[repr(C, align(64))]
 pub(super) struct SlotMemory {
-    state: AtomicU32,
+    /// Zero is `Free`, too.
+    state: Checked16,
     /// Segment * 2, plus 1 for `Intent::Send`.
-    intent: AtomicU32,
+    intent: Checked16,
     peer: AtomicI32,
     connection: AtomicI32,
     file: AtomicI32,
     literals: AtomicI32,
     frames: AtomicI32,
-    staging: AtomicI32,
     packet_bytes: AtomicU32,
-    /// An `Outcome` as bits, for which the response is ended early but in order; 0 while it is not.
-    cut: AtomicU32,
-    /// An `Outcome` as bits; 0 while the download is not over.
-    outcome: AtomicU32,
+    staging: Checked32,
+    /// An `Outcome` as bits, for which the response is ended early but in order; clear while it is not.
+    cut: Checked16,
+    /// An `Outcome` as bits; clear while the download is not over.
+    outcome: Checked16,
+    uid: AtomicU32,
+    memory_bytes: AtomicU32,
     /// What TCP had been given before the first byte of the body; `NO_BASE` where that is not known.
     base: AtomicU64,
-    /// How often a worker died of a fault while it worked on this, without a byte of progress in between.
-    faults: AtomicU32,
+    /// The complement of `base`.
+    base_check: AtomicU64,
     cookie: AtomicU64,
     device: AtomicU64,
     inode: AtomicU64,
+    /// A hash of what does not change from the accept on: the packet, the numbers, the identity, the share.
+    seal: AtomicU64,
+    /// How often a worker died of a fault while it worked on this, without a byte of progress in between.
+    faults: AtomicU32,
     /// Written by the kernel, like the two below.
     commit: UnsafeCell<[u8; HEADER_BYTES]>,
     landing: UnsafeCell<MaybeUninit<Landing>>,
     head: UnsafeCell<[u8; HEAD_BYTES]>,
+}
+
+/// The bytes of a slot whose change makes another message of what a worker sent: the commit.
+pub const COMMIT_BYTES: Range<usize> = bytes_at(offset_of!(SlotMemory, commit), HEADER_BYTES);
+
+/// The bytes of a slot that seal others.
+pub const SEAL_BYTES: Range<usize> = bytes_at(offset_of!(SlotMemory, seal), 8);
+
+/// The bytes of a slot without which nobody knows whose connection it was: its number, its cookie, and the id of the
+/// offer that was committed.
+pub const CONNECTION_BYTES: [Range<usize>; 3] = [
+    bytes_at(offset_of!(SlotMemory, connection), 4),
+    bytes_at(offset_of!(SlotMemory, cookie), 8),
+    bytes_at(offset_of!(SlotMemory, head) + 8, 8),
+];
+
+/// Where in a slot the first bytes of the packet lie.
+#[cfg(test)]
+pub(super) const PACKET_AT: usize = offset_of!(SlotMemory, head);
+
+const fn bytes_at(at: usize, count: usize) -> Range<usize> {
+    at..at + count
 }
 
 /// A slot of a table that lives as long as the borrow.
@@ -134,9 +186,7 @@ impl<'table> Slot<'table> {
 
     /// Makes the slot ready to receive: nothing of its last download can be taken for the next one's.
     pub fn prepare(&self) {
-        self.memory()
-            .state
-            .store(SlotState::Free as u32, Ordering::Release);
+        self.memory().state.clear();
         // SAFETY: this thread is the only user of the slot (`new`), and no reference into a cell is ever made.
         unsafe {
             self.memory().commit.get().write_bytes(0, 1);
@@ -144,11 +194,12 @@ impl<'table> Slot<'table> {
             // The numbers in it are somebody else's by now.
             self.memory().landing.get().write_bytes(0, 1);
         }
-        self.memory().intent.store(0, Ordering::Relaxed);
+        self.memory().intent.clear();
         self.memory().packet_bytes.store(0, Ordering::Relaxed);
-        self.memory().cut.store(0, Ordering::Relaxed);
-        self.memory().outcome.store(0, Ordering::Relaxed);
-        self.memory().base.store(NO_BASE, Ordering::Relaxed);
+        self.memory().cut.clear();
+        self.memory().outcome.clear();
+        self.memory().seal.store(0, Ordering::Relaxed);
+        self.set_base(None);
         self.memory().faults.store(0, Ordering::Relaxed);
         self.set_numbers(Numbers::NONE);
     }
@@ -234,6 +285,12 @@ impl<'table> Slot<'table> {
         packet
     }
 
+    /// The id of the offer in the slot, however much of it there is.
+    pub fn claimed_id(&self) -> OfferId {
+        // SAFETY: as in `has_bytes`.
+        Offer::claimed_id(&unsafe { self.memory().head.get().read() })
+    }
+
     /// The length of the packet in the slot.
     pub fn packet_bytes(&self) -> usize {
         (self.memory().packet_bytes.load(Ordering::Acquire) as usize).min(MAX_PACKET_BYTES)
@@ -270,16 +327,19 @@ impl<'table> Slot<'table> {
 
     /// Sets the state. What was written before is visible to whoever sees it.
     pub fn set_state(&self, state: SlotState) {
-        self.memory().state.store(state as u32, Ordering::Release);
+        self.memory().state.store(state as u16);
     }
 
     /// The state, `None` where the memory holds none.
     pub fn state(&self) -> Option<SlotState> {
         use SlotState::{Active, Closing, Free, Lingering, Offered, Receiving};
-        let state = self.memory().state.load(Ordering::Acquire);
+        if self.memory().state.is_clear() {
+            return Some(Free);
+        }
+        let state = self.memory().state.load()?;
         [Free, Receiving, Offered, Active, Lingering, Closing]
             .into_iter()
-            .find(|known| *known as u32 == state)
+            .find(|known| *known as u16 == state)
     }
 
     /// Stores what is about to be done with the body.
@@ -288,17 +348,18 @@ impl<'table> Slot<'table> {
             Intent::Seek(segment) => segment * 2,
             Intent::Send(segment) => segment * 2 + 1,
         };
-        self.memory().intent.store(word, Ordering::Release);
+        // An offer has `MAX_PARTS` segments at most.
+        self.memory().intent.store(word as u16);
     }
 
-    /// What was about to be done with the body.
-    pub fn intent(&self) -> Intent {
-        let word = self.memory().intent.load(Ordering::Acquire);
-        if word.is_multiple_of(2) {
+    /// What was about to be done with the body, `None` where the memory holds no intent.
+    pub fn intent(&self) -> Option<Intent> {
+        let word = u32::from(self.memory().intent.load()?);
+        Some(if word.is_multiple_of(2) {
             Intent::Seek(word / 2)
         } else {
             Intent::Send(word / 2)
-        }
+        })
     }
 
     /// Stores the descriptors.
@@ -316,19 +377,19 @@ impl<'table> Slot<'table> {
 
     /// Stores what pieces of the file are staged in.
     pub fn set_staging(&self, number: RawFd) {
-        self.memory().staging.store(number, Ordering::Release);
+        self.memory().staging.store(number);
     }
 
     /// The descriptors.
     pub fn numbers(&self) -> Numbers {
         let memory = self.memory();
         Numbers {
-            staging: memory.staging.load(Ordering::Acquire),
             peer: memory.peer.load(Ordering::Relaxed),
             connection: memory.connection.load(Ordering::Relaxed),
             file: memory.file.load(Ordering::Relaxed),
             literals: memory.literals.load(Ordering::Relaxed),
             frames: memory.frames.load(Ordering::Relaxed),
+            staging: memory.staging.load().unwrap_or(UNKNOWN),
         }
     }
 
@@ -350,39 +411,109 @@ impl<'table> Slot<'table> {
         }
     }
 
-    /// Stores why the response is ended early but in order.
-    pub fn set_cut(&self, reason: Outcome) {
-        self.memory().cut.store(reason.to_bits(), Ordering::Release);
+    /// Stores what it takes of what is bounded.
+    pub fn set_share(&self, share: Share) {
+        let memory = self.memory();
+        memory.uid.store(share.uid, Ordering::Relaxed);
+        memory
+            .memory_bytes
+            .store(share.memory_bytes, Ordering::Release);
     }
 
-    /// Why the response is ended early; `None` while it is not, or where the memory holds no outcome.
-    pub fn cut(&self) -> Option<Outcome> {
-        Outcome::from_bits(self.memory().cut.load(Ordering::Acquire))
+    /// What it takes of what is bounded.
+    pub fn share(&self) -> Share {
+        let memory = self.memory();
+        Share {
+            memory_bytes: memory.memory_bytes.load(Ordering::Acquire),
+            uid: memory.uid.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Fixes what does not change from here on: the packet, the numbers but for the staging, the identity, the share.
+    pub fn seal(&self) {
+        self.memory().seal.store(self.hash(), Ordering::Release);
+    }
+
+    /// Whether all of that is as it was.
+    pub fn is_sealed(&self) -> bool {
+        self.memory().seal.load(Ordering::Acquire) == self.hash()
+    }
+
+    fn hash(&self) -> u64 {
+        let mut hash = Xxh3Default::new();
+        hash.update(&self.packet());
+        let numbers = self.numbers();
+        for number in [
+            numbers.peer,
+            numbers.connection,
+            numbers.file,
+            numbers.literals,
+            numbers.frames,
+        ] {
+            hash.update(&number.to_ne_bytes());
+        }
+        let identity = self.identity();
+        for word in [identity.cookie, identity.device, identity.inode] {
+            hash.update(&word.to_ne_bytes());
+        }
+        let share = self.share();
+        for word in [share.uid, share.memory_bytes] {
+            hash.update(&word.to_ne_bytes());
+        }
+        hash.digest()
+    }
+
+    /// Stores why the response is ended early but in order.
+    pub fn set_cut(&self, reason: Outcome) {
+        self.memory().cut.store(bits_of(reason));
+    }
+
+    /// Why the response is ended early, where it is.
+    ///
+    /// # Errors
+    /// The memory holds no outcome.
+    pub fn cut(&self) -> Result<Option<Outcome>, NoOutcome> {
+        outcome_in(&self.memory().cut)
     }
 
     /// Stores how the download ended.
     pub fn close(&self, outcome: Outcome) {
-        let bits = outcome.to_bits();
-        self.memory().outcome.store(bits, Ordering::Release);
+        self.memory().outcome.store(bits_of(outcome));
         self.set_state(SlotState::Closing);
     }
 
     /// How the download ended, where it has.
-    pub fn outcome(&self) -> Option<Outcome> {
-        let outcome = Outcome::from_bits(self.memory().outcome.load(Ordering::Acquire));
-        outcome.filter(|_| self.state() == Some(SlotState::Closing))
+    ///
+    /// # Errors
+    /// The memory holds no outcome.
+    pub fn outcome(&self) -> Result<Option<Outcome>, NoOutcome> {
+        if self.state() != Some(SlotState::Closing) {
+            return Ok(None);
+        }
+        match outcome_in(&self.memory().outcome)? {
+            None => Err(NoOutcome),
+            outcome => Ok(outcome),
+        }
     }
 
     /// Stores what TCP had been given before the first byte of the body, where that is known.
     pub fn set_base(&self, given_bytes: Option<u64>) {
         let base = given_bytes.unwrap_or(NO_BASE);
+        self.memory().base_check.store(!base, Ordering::Relaxed);
         self.memory().base.store(base, Ordering::Release);
     }
 
-    /// What TCP had been given before the first byte of the body.
-    pub fn base(&self) -> Option<u64> {
+    /// What TCP had been given before the first byte of the body, where that is known.
+    ///
+    /// # Errors
+    /// The memory does not hold what was stored. Nor does it between the two stores, but then the slot is not yet
+    /// `Active`.
+    pub fn base(&self) -> Result<Option<u64>, NoBase> {
         let base = self.memory().base.load(Ordering::Acquire);
-        (base != NO_BASE).then_some(base)
+        if self.memory().base_check.load(Ordering::Relaxed) != !base {
+            return Err(NoBase);
+        }
+        Ok((base != NO_BASE).then_some(base))
     }
 
     /// A worker died of a fault while it worked on this. Returns how often that was so, one after the other.
@@ -403,4 +534,17 @@ impl<'table> Slot<'table> {
         // that the kernel writes are in cells.
         unsafe { self.memory.as_ref() }
     }
+}
+
+/// Linux has no errno above 255, so that kind and errno fit.
+fn bits_of(outcome: Outcome) -> u16 {
+    outcome.to_bits() as u16
+}
+
+fn outcome_in(word: &Checked16) -> Result<Option<Outcome>, NoOutcome> {
+    if word.is_clear() {
+        return Ok(None);
+    }
+    let bits = word.load().ok_or(NoOutcome)?;
+    Outcome::from_bits(bits.into()).map(Some).ok_or(NoOutcome)
 }

@@ -149,6 +149,11 @@ pub fn cookie(connection: BorrowedFd) -> io::Result<u64> {
     option(connection, libc::SOL_SOCKET, libc::SO_COOKIE)
 }
 
+/// Whether this is a connection to the manager, by its kind: no client's connection keeps packets apart.
+pub fn is_channel(socket: &impl AsFd) -> bool {
+    getsockopt(socket, SockTypeOption) == Ok(SockType::SeqPacket)
+}
+
 /// The user at the other end of a connection to the manager.
 ///
 /// # Errors

@@ -23,8 +23,11 @@ use super::socket;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SlotIndex(pub u32);
 
-/// Behind the head's page.
-const SLOTS_AT: usize = 4096;
+/// Where in the memfd the slots begin: behind the head's page.
+pub const SLOTS_AT: usize = 4096;
+
+/// The distance between two slots.
+pub const SLOT_BYTES: usize = size_of::<SlotMemory>();
 const _: () = assert!(size_of::<Head>() <= SLOTS_AT);
 
 /// The distance between overflow areas: whole pages, so that one can be given back alone.
@@ -76,11 +79,12 @@ impl JobTable {
         (0..self.slots).map(SlotIndex)
     }
 
-    /// Says which slots a dead worker left in use.
+    /// Says which slots a dead worker left in use; all others are free.
     pub fn keep(&mut self, used: &HashSet<SlotIndex>) {
-        // From nothing: what is in memory may be a copy of a worker's that became the guardian.
-        let all = (0..self.slots - 1).rev().map(SlotIndex);
-        self.free = all.filter(|index| !used.contains(index)).collect();
+        // Not what this process knows of: it may be the copy of one that had taken slots which are free by now.
+        let jobs = self.reject_slot_index().0;
+        let unused = (0..jobs).rev().map(SlotIndex);
+        self.free = unused.filter(|index| !used.contains(index)).collect();
     }
 
     /// How many slots are in use.
@@ -150,7 +154,7 @@ impl JobTable {
         // bound to one thread.
         unsafe {
             let base = NonNull::new_unchecked(self.map.as_mut_ptr());
-            let memory = base.add(SLOTS_AT + at * size_of::<SlotMemory>()).cast();
+            let memory = base.add(SLOTS_AT + at * SLOT_BYTES).cast();
             Slot::new(
                 memory,
                 base.add(overflow_at(self.slots) + at * OVERFLOW_STRIDE),
@@ -173,9 +177,11 @@ const fn overflow_at(slots: u32) -> usize {
 mod tests {
     use super::*;
     use crate::source::Intent;
+    use crate::sys::slot::{CONNECTION_BYTES, Identity, PACKET_AT, Share};
     use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
     use send_file_wire::{Commit, Framing, Offer, OfferId, Part, channel};
     use std::os::fd::{AsFd, OwnedFd};
+    use std::os::unix::fs::FileExt;
 
     fn channel() -> (OwnedFd, OwnedFd) {
         socketpair(
@@ -231,7 +237,69 @@ mod tests {
     }
 
     #[test]
-    fn state_and_intent_read_back_as_written() {
+    fn slots_that_somebody_had_taken_are_free_once_nobody_says_that_they_are_in_use() {
+        let mut table = JobTable::create(3).unwrap();
+        let (first, second) = (table.claim().unwrap(), table.claim().unwrap());
+        table.keep(&HashSet::from([second]));
+        let free: Vec<SlotIndex> = std::iter::from_fn(|| table.claim()).collect();
+        assert_eq!(free, [first, SlotIndex(2)]);
+    }
+
+    #[test]
+    fn a_bit_that_changes_after_the_accept_breaks_the_seal() {
+        let mut table = JobTable::create(1).unwrap();
+        let index = table.claim().unwrap();
+        let (worker, manager) = channel();
+        let file = File::open("/proc/self/exe").unwrap();
+        let packet = offer(500).encode().unwrap();
+        channel::send(worker.as_fd(), &packet, &[worker.as_fd(), file.as_fd()]).unwrap();
+        let received = table.slot(index).receive_offer(manager.as_fd()).unwrap();
+        let identity = Identity {
+            cookie: 1,
+            device: 2,
+            inode: 3,
+        };
+        table.slot(index).set_identity(identity);
+        let share = Share {
+            uid: 33,
+            memory_bytes: 4096,
+        };
+        table.slot(index).set_share(share);
+        table.slot(index).seal();
+        assert!(table.slot(index).is_sealed());
+        for other in [
+            Share { uid: 34, ..share },
+            Share {
+                memory_bytes: 0,
+                ..share
+            },
+        ] {
+            table.slot(index).set_share(other);
+            assert!(!table.slot(index).is_sealed(), "{other:?}");
+        }
+        table.slot(index).set_share(share);
+        let flip = |at: usize| {
+            let mut byte = [0];
+            table.memfd.read_exact_at(&mut byte, at as u64).unwrap();
+            table.memfd.write_all_at(&[byte[0] ^ 1], at as u64).unwrap();
+        };
+        let (head_at, overflow_at) = (SLOTS_AT + PACKET_AT, overflow_at(2));
+        let in_packet = (head_at..head_at + HEAD_BYTES).chain(overflow_at..overflow_at + 300);
+        let in_others = CONNECTION_BYTES
+            .into_iter()
+            .flatten()
+            .map(|at| SLOTS_AT + at);
+        for at in in_packet.chain(in_others) {
+            flip(at);
+            assert!(!table.slot(index).is_sealed(), "byte {at}");
+            flip(at);
+        }
+        assert!(table.slot(index).is_sealed());
+        drop(received);
+    }
+
+    #[test]
+    fn state_intent_and_share_read_back_as_written() {
         let table = JobTable::create(1).unwrap();
         let slot = table.slot(SlotIndex(0));
         assert_eq!(slot.state(), Some(SlotState::Free));
@@ -242,8 +310,14 @@ mod tests {
             Intent::Send(128),
         ] {
             slot.set_intent(intent);
-            assert_eq!(slot.intent(), intent);
+            assert_eq!(slot.intent(), Some(intent));
         }
+        let share = Share {
+            uid: 33,
+            memory_bytes: 4096,
+        };
+        slot.set_share(share);
+        assert_eq!(slot.share(), share);
         slot.set_state(SlotState::Lingering);
         assert_eq!(slot.state(), Some(SlotState::Lingering));
     }

@@ -340,7 +340,7 @@ pub(crate) const NOBODY: u32 = 65534;
 
 /// Standard streams, listener, the master's bell, table, doorbell, the guardian's end, epoll; guardian and worker share
 /// them.
-const IDLE_DESCRIPTORS: usize = 9;
+pub(crate) const IDLE_DESCRIPTORS: usize = 9;
 
 /// The children of a process that live.
 fn children(parent: Pid) -> Vec<Pid> {

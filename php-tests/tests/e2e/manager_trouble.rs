@@ -22,6 +22,7 @@ pub(crate) const CASES: &[(&str, OwnBody)] = named![
     a_manager_started_anew_takes_downloads_again,
     a_frozen_manager_is_replaced_by_streaming,
     a_full_manager_means_503_with_a_time_to_come_back,
+    a_user_with_all_downloads_allowed_means_503_too,
     a_full_manager_means_streaming_where_configured,
     no_manager_means_503_where_configured,
     a_handoff_that_cannot_be_prepared_is_streamed_and_logged,
@@ -193,7 +194,16 @@ fn a_frozen_manager_is_replaced_by_streaming(kind: Kind) -> anyhow::Result<()> {
 }
 
 fn a_full_manager_means_503_with_a_time_to_come_back(kind: Kind) -> anyhow::Result<()> {
-    let options = Options::with_room_for_one().ini("send_file.on_busy=error");
+    room_for_one_means_503_for_the_second(kind, Options::with_room_for_one())
+}
+
+fn a_user_with_all_downloads_allowed_means_503_too(kind: Kind) -> anyhow::Result<()> {
+    let options = Options::with_manager_flags(&["--max-jobs-per-uid", "1", "--cells", "1"]);
+    room_for_one_means_503_for_the_second(kind, options)
+}
+
+fn room_for_one_means_503_for_the_second(kind: Kind, options: Options) -> anyhow::Result<()> {
+    let options = options.ini("send_file.on_busy=error");
     on_a_new_stack(kind, &options, |stack| {
         let case = Case::on(stack);
         let held = Held::begin(&case, &case.files.big)?;

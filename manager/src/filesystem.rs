@@ -1,0 +1,94 @@
+//! Which file systems can make a read wait for somebody who may never answer.
+//!
+//! The loop reads files itself. A local disk answers or fails; a server on the network, or a process behind FUSE, can
+//! hang, and every download would hang with it.
+#![forbid(unsafe_code)]
+
+use std::os::fd::BorrowedFd;
+
+use crate::sys::mount;
+
+/// Whether reading the file can mean waiting for another process or machine.
+///
+/// # Errors
+/// Those of fstatfs(2).
+pub fn is_remote(file: BorrowedFd) -> nix::Result<bool> {
+    mount::magic(file).map(is_remote_magic)
+}
+
+fn is_remote_magic(magic: u64) -> bool {
+    REMOTE.iter().any(|(_, remote)| *remote == magic)
+}
+
+/// From linux/magic.h, and where that has none from the source named.
+const REMOTE: &[(&str, u64)] = &[
+    ("nfs", 0x6969),
+    ("cifs", 0xff53_4d42),
+    ("smb", 0x517b),
+    ("smb2", 0xfe53_4d42),
+    ("ceph", 0x00c3_6400),
+    ("afs", 0x5346_414f),
+    ("kafs", 0x6b41_4653),
+    ("coda", 0x7375_7245),
+    ("ncp", 0x564c),
+    ("9p", 0x0102_1997),
+    // FUSE also means sshfs, s3fs, GlusterFS, and virtiofs.
+    ("fuse", 0x6573_5546),
+    ("ocfs2", 0x7461_636f),
+    // Mounted when somebody looks into it.
+    ("autofs", 0x0187),
+    // fs/gfs2 (uapi linux/gfs2_ondisk.h): locks over the network.
+    ("gfs2", 0x0116_1970),
+    // fs/orangefs/orangefs-kernel.h.
+    ("orangefs", 0x2003_0528),
+    // Outside the kernel: Lustre (lustre_user.h), OpenAFS and IBM's GPFS as coreutils' stat.c has them.
+    ("lustre", 0x0bd0_0bd0),
+    ("gpfs", 0x4750_4653),
+    ("panfs", 0xaad7_aaea),
+    ("vmhgfs", 0xbacb_acbc),
+    ("vboxsf", 0x786f_4256),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::statfs;
+    use std::fs::File;
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn the_file_systems_that_nix_knows_are_on_the_right_side() {
+        let number = |kind: statfs::FsType| u64::from(kind.0.cast_unsigned() as u32);
+        for remote in [
+            statfs::NFS_SUPER_MAGIC,
+            statfs::SMB_SUPER_MAGIC,
+            statfs::AFS_SUPER_MAGIC,
+            statfs::CODA_SUPER_MAGIC,
+            statfs::FUSE_SUPER_MAGIC,
+            statfs::NCP_SUPER_MAGIC,
+            statfs::AUTOFS_SUPER_MAGIC,
+        ] {
+            assert!(is_remote_magic(number(remote)), "{remote:?}");
+        }
+        for local in [
+            statfs::EXT4_SUPER_MAGIC,
+            statfs::XFS_SUPER_MAGIC,
+            statfs::BTRFS_SUPER_MAGIC,
+            statfs::TMPFS_MAGIC,
+            statfs::OVERLAYFS_SUPER_MAGIC,
+            statfs::F2FS_SUPER_MAGIC,
+            statfs::MSDOS_SUPER_MAGIC,
+            statfs::ISOFS_SUPER_MAGIC,
+        ] {
+            assert!(!is_remote_magic(number(local)), "{local:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_in_memory_is_not_remote() {
+        let memfd = crate::sys::memfd::create("test").unwrap();
+        assert_eq!(is_remote(memfd.as_fd()), Ok(false));
+        let file = File::open("/proc/self/status").unwrap();
+        assert_eq!(is_remote(file.as_fd()), Ok(false));
+    }
+}

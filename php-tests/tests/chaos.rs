@@ -1,0 +1,13 @@
+//! The short form of `make chaos`: the same zeros, in some seconds.
+
+use send_file_php_tests::chaos::{Settings, run};
+
+#[test]
+fn no_download_is_lost_or_corrupt_and_nothing_leaks_while_workers_are_killed() {
+    let settings = Settings::short();
+    println!("SEED={}", settings.seed);
+    let report = run(settings).unwrap();
+    println!("{report}");
+    assert!(report.is_clean(), "{report}");
+    assert!(report.is_enough(), "{report}");
+}
