@@ -47,13 +47,15 @@ phpt:
 	$(CARGO) build --release
 	php-tests/phpt.sh
 
-# Ten thousand downloads of every kind while workers are killed a thousand times; takes some minutes. What is lost, corrupt,
+# Ten thousand downloads of every kind while workers and guardians are killed a thousand times and the manager is
+# upgraded and reloaded, then the same on a smaller scale with cells that run out of descriptors; takes some minutes. What is lost, corrupt,
 # leaked or left must be 0. `make chaos SEED=1` repeats the plans of a run, ARGS="--raw --kills 50" changes them, and
 # ARGS="--debug-manager target/debug/send-file-manager" lets workers die at each place with a name instead.
 chaos:
 	packaging/install-packages.sh build test
 	$(CARGO) build --release --quiet
 	$(if $(SEED),SEED=$(SEED)) $(CARGO) run --release --quiet -p send-file-php-tests --bin send-file-chaos -- $(ARGS)
+	$(if $(ARGS),,$(if $(SEED),SEED=$(SEED)) $(CARGO) run --release --quiet -p send-file-php-tests --bin send-file-chaos -- --splits --downloads 2000 --kills 200)
 
 # What a handoff costs and saves on each stack, as Markdown; takes some minutes.
 figures:

@@ -4,7 +4,15 @@ use send_file_php_tests::chaos::{Settings, run};
 
 #[test]
 fn no_download_is_lost_or_corrupt_and_nothing_leaks_while_workers_are_killed() {
-    let settings = Settings::short();
+    survives(Settings::short());
+}
+
+#[test]
+fn no_download_is_lost_or_corrupt_while_workers_are_killed_and_cells_run_out_of_descriptors() {
+    survives(Settings::short_with_splits());
+}
+
+fn survives(settings: Settings) {
     println!("SEED={}", settings.seed);
     let report = run(settings).unwrap();
     println!("{report}");

@@ -1,4 +1,5 @@
-//! `send-file-chaos`: downloads of every kind while workers are killed; says what was lost, which must be nothing.
+//! `send-file-chaos`: downloads of every kind while workers and guardians are killed, and the manager is upgraded and
+//! reloaded; says what was lost, which must be nothing.
 #![forbid(unsafe_code)]
 
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use send_file_php_tests::chaos::places::{PLACES, die_at, install};
-use send_file_php_tests::chaos::{Extras, Settings, run};
+use send_file_php_tests::chaos::{Settings, run};
 
 /// Downloads of every kind while processes of the manager are killed. SEED in the environment repeats the plans of a run.
 #[derive(Parser)]
@@ -33,19 +34,7 @@ struct Arguments {
     #[arg(long)]
     cells: Option<u32>,
 
-    /// Kill guardians, too.
-    #[arg(long)]
-    guardians: bool,
-
-    /// Send SIGUSR2 to the manager now and then.
-    #[arg(long)]
-    upgrades: bool,
-
-    /// Send SIGHUP to the manager now and then.
-    #[arg(long)]
-    reloads: bool,
-
-    /// Start the manager with so few descriptors that it splits its cells.
+    /// Start the manager with so few descriptors that cells are relieved all the time. Slots are not counted then.
     #[arg(long)]
     splits: bool,
 
@@ -106,12 +95,7 @@ fn settings(arguments: Arguments) -> Settings {
             .into_iter()
             .flat_map(|cells| ["--cells".into(), cells])
             .collect(),
-        extras: Extras {
-            guardians: arguments.guardians,
-            upgrades: arguments.upgrades,
-            reloads: arguments.reloads,
-            splits: arguments.splits,
-        },
+        splits: arguments.splits,
         ..Settings::long()
     }
 }

@@ -35,7 +35,7 @@ pub(crate) fn strike_on(
         if is_over() {
             break;
         }
-        let strike = Strike::new(settings.seed, number, settings.extras);
+        let strike = Strike::new(settings.seed, number);
         // The random moment, not a wait.
         std::thread::sleep(strike.after);
         let mut now = cells(first);

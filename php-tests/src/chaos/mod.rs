@@ -46,7 +46,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::Pid;
 
 pub use report::Report;
-pub use settings::{Extras, Settings};
+pub use settings::Settings;
 
 use crate::limits::{PATIENCE, POLL};
 use crate::manager::Manager;
@@ -96,7 +96,7 @@ fn run_on(manager: &Manager, settings: Settings) -> anyhow::Result<Report> {
         nginx: address_of(Kind::NginxFpmUnix),
     };
     let first = manager.process().group();
-    let counts_slots = !settings.extras.splits;
+    let counts_slots = !settings.splits;
     let slots = || {
         counts_slots
             .then(|| slots::free_slots(&world.socket))
@@ -139,10 +139,10 @@ fn run_on(manager: &Manager, settings: Settings) -> anyhow::Result<Report> {
 }
 
 fn start_manager(settings: &Settings) -> anyhow::Result<Manager> {
-    let mut flags = manager_flags(!settings.extras.splits);
+    let mut flags = manager_flags(!settings.splits);
     flags.extend(settings.manager_flags.iter().cloned());
     let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-    let limit = settings.extras.splits.then_some(TINY_DESCRIPTOR_LIMIT);
+    let limit = settings.splits.then_some(TINY_DESCRIPTOR_LIMIT);
     Manager::start_limited(&Run::current().folder("chaos")?, &flags, limit)
 }
 

@@ -285,26 +285,12 @@ pub(crate) struct Strike {
     pub(crate) whom: u64,
 }
 
-/// Which blows there are besides those to workers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Extras {
-    /// Guardians are killed, never together with their workers.
-    pub guardians: bool,
-    /// SIGUSR2 to the first process.
-    pub upgrades: bool,
-    /// SIGHUP to the first process.
-    pub reloads: bool,
-    /// The descriptor limit is so low that cells are split.
-    pub splits: bool,
-}
-
 impl Strike {
     /// The strike with this number.
-    pub(crate) fn new(seed: u64, number: u64, extras: Extras) -> Strike {
+    pub(crate) fn new(seed: u64, number: u64) -> Strike {
         let random = &mut Random::new(seed, Purpose::Blow, number);
         let longest = random.weighted(&[(1, LONGEST_YOUNG_LIFE), (1, LONGEST_LIFE)]);
         let stop = Duration::from_micros(random.below(LONGEST_STOP.as_micros() as u64));
-        let if_on = |is_on: bool, weight: u64| if is_on { weight } else { 0 };
         // Three faults in a row would be blamed on the download whose turn it is.
         let fault = if number.is_multiple_of(3) { 40 } else { 0 };
         let blow = random.weighted(&[
@@ -312,9 +298,10 @@ impl Strike {
             (fault, Blow::Fault),
             (12, Blow::StopAndKill(stop)),
             (12, Blow::StopAndContinue(stop)),
-            (if_on(extras.guardians, 25), Blow::KillGuardian),
-            (if_on(extras.upgrades, 3), Blow::Upgrade),
-            (if_on(extras.reloads, 3), Blow::Reload),
+            // Never together with its worker.
+            (25, Blow::KillGuardian),
+            (3, Blow::Upgrade),
+            (3, Blow::Reload),
         ]);
         Strike {
             after: Duration::from_micros(random.below(longest.as_micros() as u64)),
@@ -341,7 +328,7 @@ mod tests {
             (0..200).map(of).collect::<Vec<_>>()
         };
         let strikes = |seed| {
-            let of = |number| format!("{:?}", Strike::new(seed, number, Extras::default()));
+            let of = |number| format!("{:?}", Strike::new(seed, number));
             (0..200).map(of).collect::<Vec<_>>()
         };
         assert_eq!((plans(5), strikes(5)), (plans(5), strikes(5)));
@@ -363,11 +350,6 @@ mod tests {
             for range in plan.ask.ranges(len) {
                 assert!(range.start < range.end && range.end <= len, "{plan:?}");
             }
-            let blow = Strike::new(1, number, Extras::default()).blow;
-            assert!(!matches!(
-                blow,
-                Blow::KillGuardian | Blow::Upgrade | Blow::Reload
-            ));
         }
     }
 }

@@ -2,8 +2,6 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-pub use super::plan::Extras;
-
 /// What a run is to do.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -19,8 +17,8 @@ pub struct Settings {
     pub through_web_servers: bool,
     /// More flags of the manager.
     pub manager_flags: Vec<String>,
-    /// What is done besides killing workers.
-    pub extras: Extras,
+    /// The descriptor limit is so low that cells are relieved all the time.
+    pub splits: bool,
 }
 
 impl Settings {
@@ -34,6 +32,17 @@ impl Settings {
         }
     }
 
+    /// Some seconds with cells that run out of descriptors.
+    pub fn short_with_splits() -> Settings {
+        Settings {
+            downloads: 300,
+            kills: 30,
+            splits: true,
+            through_web_servers: false,
+            ..Settings::short()
+        }
+    }
+
     /// Some minutes, for `make chaos`.
     pub fn long() -> Settings {
         Settings {
@@ -43,7 +52,7 @@ impl Settings {
             longest: Duration::from_secs(900),
             through_web_servers: true,
             manager_flags: Vec::new(),
-            extras: Extras::default(),
+            splits: false,
         }
     }
 }
