@@ -60,9 +60,12 @@ impl Found {
         let mut used = HashSet::new();
         let poison = blame(table);
         // What a damaged slot names may be another's, who comes first.
-        let mut indices: Vec<SlotIndex> = table.indices().collect();
-        indices.sort_by_cached_key(|index| doubt(&table.slot(*index)));
-        for index in indices {
+        let doubts = table
+            .indices()
+            .filter_map(|index| Some((doubt(&table.slot(index))?, index)));
+        let mut indices: Vec<(u8, SlotIndex)> = doubts.collect();
+        indices.sort_unstable();
+        for (_, index) in indices {
             table.head().set_current(Some(index));
             let slot = table.slot(index);
             match slot.state() {
@@ -217,11 +220,13 @@ pub fn is_committed(slot: &Slot) -> bool {
 }
 
 /// How doubtful it is that the slot names what is its own: not at all, if it is as it was when its offer was accepted.
-fn doubt(slot: &Slot) -> u8 {
+/// `None`: it names nothing. There may be a million of those, so that their seals are not looked at.
+fn doubt(slot: &Slot) -> Option<u8> {
     match slot.state() {
-        Some(SlotState::Receiving) => 1,
-        Some(_) if slot.is_sealed() => 0,
-        _ => 2,
+        Some(SlotState::Free) => None,
+        Some(SlotState::Receiving) => Some(1),
+        Some(_) if slot.is_sealed() => Some(0),
+        _ => Some(2),
     }
 }
 
