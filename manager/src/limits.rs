@@ -24,7 +24,7 @@ pub const NOTSENT_LOWAT_BYTES: u32 = 128 * 1024;
 /// The same where a cell has thousands of downloads, at the least.
 pub const FEWEST_NOTSENT_LOWAT_BYTES: u32 = 16 * 1024;
 
-/// What all of them together may hold in one cell before each gets less: all TCP connections of a machine share what
+/// What all of them together may hold in one cell before each new one gets less (earlier ones keep what they have): all TCP connections of a machine share what
 /// net.ipv4.tcp_mem allows, a tenth of the memory by default, and none of them gets on when that is used up.
 pub const NOTSENT_BYTES_OF_A_CELL: u32 = 128 * 1024 * 1024;
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::socket::{Shutdown, shutdown};
-use nix::sys::stat::fstat;
+use nix::sys::stat::{SFlag, fstat};
 use send_file_wire::message::HEADER_BYTES;
 use send_file_wire::{
     Answer, DecodeError, Framing, Offer, OfferId, Part, Reason, ReceiveError, channel,
@@ -21,7 +21,7 @@ use crate::census::memory_bytes;
 use crate::crash;
 use crate::filesystem;
 use crate::job::{self, Job};
-use crate::limits::PEER_IDLE_TIMEOUT;
+use crate::limits::{MEMORY_BYTES_PER_JOB, PEER_IDLE_TIMEOUT};
 use crate::sink;
 use crate::stream::Stream;
 use crate::sys::memfd;
@@ -100,6 +100,9 @@ pub enum OfferError {
     /// Raw bytes on a Unix socket would carry the manager's rights.
     #[error("raw framing is for TCP connections only")]
     RawOnUnix,
+    /// A directory, a pipe, a device.
+    #[error("the second descriptor is not a regular file")]
+    NotARegularFile,
     /// Not a file that may be read.
     #[error("the file is not open for reading")]
     FileNotReadable,
@@ -130,7 +133,8 @@ impl From<&OfferError> for Reason {
             OfferError::Receive(error) => (*error).into(),
             OfferError::Decode(error) => (*error).into(),
             OfferError::Connection(_) | OfferError::RawOnUnix => Reason::Connection,
-            OfferError::FileNotReadable
+            OfferError::NotARegularFile
+            | OfferError::FileNotReadable
             | OfferError::RemoteFile
             | OfferError::SpanOutsideFile { .. } => Reason::File,
             OfferError::Duplicate => Reason::Duplicate,
@@ -254,7 +258,10 @@ impl Peer {
                     uid: self.uid,
                     memory_bytes: memory_bytes(packet.len(), &offer),
                 };
-                if u64::from(share.memory_bytes) > admission.memory_left_bytes {
+                let memory_bytes = u64::from(share.memory_bytes);
+                // Long offers of some users leave room for the ordinary ones of all.
+                let is_long = memory_bytes > MEMORY_BYTES_PER_JOB;
+                if is_long && memory_bytes > admission.memory_left_bytes {
                     return Err(OfferError::Busy);
                 }
                 slot.set_share(share);
@@ -415,6 +422,9 @@ fn prepare(
         return Err(OfferError::RemoteFile);
     }
     let stat = fstat(&descriptors.file).map_err(|errno| OfferError::Prepare(errno.into()))?;
+    if SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
+        return Err(OfferError::NotARegularFile);
+    }
     let size = u64::try_from(stat.st_size).unwrap_or(0);
     for part in &offer.parts {
         if let Part::Span { offset, len } = part

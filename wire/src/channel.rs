@@ -5,16 +5,15 @@
 
 use std::io;
 use std::mem::{offset_of, size_of};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::path::Path;
 
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::socket::{
-    AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr, connect, recv, sendmsg,
-    socket,
+    AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr, connect, getsockopt,
+    recv, sendmsg, socket, sockopt,
 };
-use nix::sys::stat::{SFlag, fstat};
 
 use crate::limits::{HEAD_BYTES, OFFER_DESCRIPTORS, OVERFLOW_BYTES};
 use crate::message::Reason;
@@ -98,9 +97,6 @@ pub enum ReceiveError {
     /// The first descriptor is not a socket.
     #[error("the first descriptor is not a socket")]
     NotASocket,
-    /// The second descriptor is not a regular file.
-    #[error("the second descriptor is not a regular file")]
-    NotARegularFile,
 }
 
 impl From<ReceiveError> for Reason {
@@ -109,7 +105,6 @@ impl From<ReceiveError> for Reason {
             ReceiveError::Oversize | ReceiveError::Count(_) => Reason::Malformed,
             ReceiveError::ControlTruncated => Reason::Resources,
             ReceiveError::NotASocket => Reason::Connection,
-            ReceiveError::NotARegularFile => Reason::File,
         }
     }
 }
@@ -192,7 +187,8 @@ impl Landing {
         descriptor_numbers(&control, used).collect()
     }
 
-    /// Takes ownership of the descriptors received last, and closes them all if they are not those of an offer.
+    /// Takes ownership of the descriptors received last, and closes them all if they are not those of an offer. Whether the
+    /// second is a file that can be sent is left to the caller, who knows when its file system may be asked.
     ///
     /// # Errors
     /// What is wrong with them.
@@ -226,11 +222,9 @@ impl Landing {
         }
         let file = received.remove(1);
         let connection = received.remove(0);
-        if !is_kind(&connection, SFlag::S_IFSOCK) {
+        // Without fstat(2), which asks the file system of whatever it is: that can hang.
+        if getsockopt(&connection, sockopt::SockType).is_err() {
             return Err(ReceiveError::NotASocket);
-        }
-        if !is_kind(&file, SFlag::S_IFREG) {
-            return Err(ReceiveError::NotARegularFile);
         }
         Ok(Descriptors { connection, file })
     }
@@ -267,10 +261,6 @@ fn field<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
     std::array::from_fn(|i| bytes[at + i])
 }
 
-fn is_kind(fd: &impl AsFd, kind: SFlag) -> bool {
-    fstat(fd).is_ok_and(|stat| SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == kind)
-}
-
 /// CMSG_SPACE(3) for `count` descriptors.
 const fn control_space(count: usize) -> usize {
     let data = (count * size_of::<RawFd>()).next_multiple_of(size_of::<usize>());
@@ -285,6 +275,7 @@ mod tests {
     use std::collections::BTreeSet;
     use std::fs::File;
     use std::mem::MaybeUninit;
+    use std::os::fd::AsFd;
     use std::sync::{Mutex, MutexGuard};
 
     /// Tests that count the descriptors of the process must not run beside each other.
@@ -379,16 +370,15 @@ mod tests {
         .unwrap();
         let (len, descriptors) = channel.receive().unwrap();
         assert_eq!(channel.packet[..len], packet);
-        assert!(is_kind(&descriptors.unwrap().connection, SFlag::S_IFSOCK));
+        assert!(getsockopt(&descriptors.unwrap().connection, sockopt::SockType).is_ok());
     }
 
     #[test]
     fn too_few_too_many_and_wrong_descriptors_are_closed_and_named() {
         let mut channel = Channel::new();
         let (file, socket) = (regular_file(), channel.worker.try_clone().unwrap());
-        let directory = File::open("/").unwrap();
         channel.open_before = open_descriptors();
-        let cases: [(&[BorrowedFd], ReceiveError); 6] = [
+        let cases: [(&[BorrowedFd], ReceiveError); 5] = [
             (&[], ReceiveError::Count(0)),
             (&[socket.as_fd()], ReceiveError::Count(1)),
             (
@@ -397,10 +387,6 @@ mod tests {
             ),
             (&[socket.as_fd(); 9], ReceiveError::ControlTruncated),
             (&[file.as_fd(), file.as_fd()], ReceiveError::NotASocket),
-            (
-                &[socket.as_fd(), directory.as_fd()],
-                ReceiveError::NotARegularFile,
-            ),
         ];
         for (descriptors, expected) in cases {
             send(channel.worker.as_fd(), b"packet", descriptors).unwrap();

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::{Child, Command};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -92,6 +93,9 @@ fn a_file_behind_fuse_is_left_to_the_worker_unless_it_is_allowed() {
     cautious.wait_until_idle();
 }
 
+/// A second is the default of FUSE.
+const ATTRIBUTES_ARE_KNOWN_FOR: Duration = Duration::from_millis(1600);
+
 #[test]
 fn a_file_system_that_hangs_holds_nobody_up() {
     const BODY_BYTES: u64 = 32 * MEGABYTE;
@@ -110,6 +114,8 @@ fn a_file_system_that_hangs_holds_nobody_up() {
     let is_asked = magic_by_mount(file.as_fd()).is_err();
     if !is_asked {
         fuse.hang();
+        // The kernel knows what fstat(2) would ask for until then.
+        std::thread::sleep(ATTRIBUTES_ARE_KNOWN_FOR);
     }
     let (_client, server) = connection();
     let worker = Worker::connect(&manager);
