@@ -11,6 +11,7 @@ COPY response response
 COPY wire wire
 COPY php-ext php-ext
 COPY manager manager
+COPY fuzz fuzz
 COPY php-tests php-tests
 RUN make build install DESTDIR=/out && rm -r target
 

@@ -144,7 +144,7 @@ fn hear(
     let PeerOutcome::Spawn(_, mut job) = peer.receive_commit(&slot) else {
         panic!("the commit has come");
     };
-    job.take_over(&slot, PATIENCE, now).expect("it is ready");
+    job.take_over(&slot, PATIENCE, 1, now).expect("it is ready");
     let mut client = client?;
     let outcome = rig::carry(*job, &slot, &mut client, now);
     let expected = uninterrupted(&offer);

@@ -30,6 +30,8 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     start_log(settings.log_format);
     let sandbox = Sandbox::prepare(&settings)?;
     abort_on_panic();
+    // After a reload the kernel's own name for it would be that of a link.
+    let _ = set_name(c"send-file-manager");
     // The memory of a dead worker would be written to a disk before its successor could start.
     setrlimit(Resource::RLIMIT_CORE, 0, 0).context("could not turn core dumps off")?;
     adopt_orphans().context("could not become the parent of orphaned workers")?;
@@ -114,7 +116,7 @@ fn work(settings: &Settings, mut foundation: Foundation, mut unclaimed: Unclaime
     match &foundation.guardian {
         Some(guardian) => unclaimed.except(guardian),
         None => tracing::warn!(
-            "this kernel or container has no pidfd_open: nobody will notice the guardian's end"
+            "no pidfd_open in this kernel or container, or no descriptor left: nobody will notice the guardian's end"
         ),
     }
     match &foundation.seat.listener {

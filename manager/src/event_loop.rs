@@ -145,6 +145,7 @@ impl EventLoop {
             self.report();
             self.revive_some(now);
             self.serve_ready_jobs(now);
+            self.table.head().set_current(None);
             while let Some(key) = self.timers.pop_expired(now) {
                 self.expire(key, now);
             }
@@ -231,7 +232,9 @@ impl EventLoop {
 
     /// Starts a download, or goes on with one.
     fn spawn(&mut self, slot: SlotIndex, mut job: Box<Job>, now: Instant) -> Option<Handle> {
-        let taken = job.take_over(&self.table.slot(slot), self.settings.patience, now);
+        let downloads = self.downloads() + 1;
+        let slot_memory = self.table.slot(slot);
+        let taken = job.take_over(&slot_memory, self.settings.patience, downloads, now);
         let handle = self.jobs.insert(Running {
             job,
             slot,
@@ -335,6 +338,7 @@ impl EventLoop {
             Key::Peer(handle) => self.expire_peer(handle, now),
             Key::Job(handle) => {
                 if let Some(running) = self.jobs.get_mut(handle) {
+                    self.table.head().set_current(Some(running.slot));
                     let turn = running
                         .job
                         .timed_out(self.settings.patience.stall_timeout, now);

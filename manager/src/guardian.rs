@@ -19,7 +19,8 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getppid};
 
 use crate::limits::{
-    FIRST_RESTART_PAUSE, MAX_DEATHS_IN_A_ROW, MAX_RESTART_PAUSE, MAX_START_PAUSE, STEADY_LIFE,
+    FIRST_RESTART_PAUSE, HOPELESS_AFTER, MAX_DEATHS_IN_A_ROW, MAX_RESTART_PAUSE, MAX_START_PAUSE,
+    STEADY_LIFE,
 };
 use crate::master::Seat;
 use crate::sys::descriptors::Unclaimed;
@@ -84,6 +85,7 @@ impl Foundation {
 pub fn guard(foundation: Foundation, signals: &SigSet, hang_timeout: Duration) -> Role {
     let head = foundation.table.head();
     let mut deaths = Deaths::default();
+    let mut served_at = Instant::now();
     // The master's end is a signal, but it may have come before that was asked for.
     if getppid() != foundation.seat.master {
         head.end(Ending::Draining);
@@ -97,22 +99,32 @@ pub fn guard(foundation: Foundation, signals: &SigSet, hang_timeout: Duration) -
             Ok(Twin::Child(unclaimed)) => return Role::Worker(foundation, unclaimed),
             Ok(Twin::Parent(child)) => Some(child),
             Err(errno) if head.generation() == 1 => return Role::CouldNotStart(errno),
-            // No memory or no process to be had: like a worker that died at once, tried again after a pause.
+            // No memory or no process to be had, for a moment or for hours: what is open stays open.
             Err(_) => None,
         };
-        let death = child.map(|child| wait_for_death(child, &foundation, signals, hang_timeout));
+        let Some(child) = child else {
+            wait_out(MAX_RESTART_PAUSE, &foundation, signals);
+            continue;
+        };
+        let death = wait_for_death(child, &foundation, signals, hang_timeout);
         // Only a worker that was told to end, and has, exits with 0.
-        if death == Some(Death::Exited(0)) {
+        if death == Death::Exited(0) {
             // Closing is left to the end of the process: workers may have given the numbers to others.
             std::mem::forget(foundation);
             return Role::Ended;
         }
-        let death = death.unwrap_or(Death::Exited(1));
         head.note_death(death);
+        if head.has_served() {
+            served_at = Instant::now();
+        }
         let pause = deaths.pause_after(death, started.elapsed(), head.has_served());
         // Nobody waits for ever for an end that cannot be had in order, or knocks for ever where nobody will ever serve.
-        let is_hopeless = head.ending() == Ending::Cut || !head.has_served();
+        let is_hopeless = head.ending() == Ending::Cut
+            || !head.has_ever_served()
+            || served_at.elapsed() > HOPELESS_AFTER;
         if is_hopeless && deaths.by_itself > MAX_DEATHS_IN_A_ROW {
+            // Nothing of it may look complete.
+            foundation.table.reset_all_on_close();
             std::mem::forget(foundation);
             return Role::GaveUp;
         }

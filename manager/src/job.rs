@@ -18,7 +18,8 @@ pub use resume::{Contradiction, Place};
 
 use crate::crash;
 use crate::limits::{
-    CUT_TIMEOUT, DISCARD_BYTES_PER_TURN, LINGER_TIMEOUT, NOTSENT_LOWAT_BYTES, TURN_BYTES,
+    CUT_TIMEOUT, DISCARD_BYTES_PER_TURN, FEWEST_NOTSENT_LOWAT_BYTES, LINGER_TIMEOUT,
+    NOTSENT_BYTES_OF_A_CELL, NOTSENT_LOWAT_BYTES, TURN_BYTES,
 };
 use crate::outcome::Outcome;
 use crate::progress::{Patience, Progress};
@@ -138,11 +139,18 @@ impl Job {
         }
     }
 
-    /// The connection is the manager's: the commit has come, to this process or to one that has died since.
+    /// The connection is the manager's: the commit has come, to this process or to one that has died since. So many
+    /// downloads are under way here, this one included.
     ///
     /// # Errors
     /// Those of fcntl(2) and setsockopt(2).
-    pub fn take_over(&mut self, slot: &Slot, patience: Patience, now: Instant) -> io::Result<()> {
+    pub fn take_over(
+        &mut self,
+        slot: &Slot,
+        patience: Patience,
+        downloads: usize,
+        now: Instant,
+    ) -> io::Result<()> {
         let is_new = slot.state() == Some(SlotState::Offered);
         if is_new {
             // Nothing of the body has left, and headers have.
@@ -172,7 +180,7 @@ impl Job {
         if self.pace.is_some() && self.kind == socket::Kind::Tcp {
             socket::send_small_pieces_at_once(self.connection());
         }
-        socket::take_over(self.connection(), self.kind, NOTSENT_LOWAT_BYTES)
+        socket::take_over(self.connection(), self.kind, notsent_lowat_bytes(downloads))
     }
 
     /// The connection, for registering.
@@ -355,12 +363,24 @@ impl Job {
     }
 }
 
+/// What the kernel may hold for a client of so many.
+fn notsent_lowat_bytes(downloads: usize) -> u32 {
+    let downloads = u32::try_from(downloads).unwrap_or(u32::MAX).max(1);
+    (NOTSENT_BYTES_OF_A_CELL / downloads).clamp(FEWEST_NOTSENT_LOWAT_BYTES, NOTSENT_LOWAT_BYTES)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::limits::RETRY_INTERVAL;
     use send_file_wire::{Framing, Offer, OfferId, Part};
     use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn each_of_many_clients_gets_less_of_the_kernels_memory() {
+        let bytes = [1, 1024, 2048, 8192, 20_000].map(notsent_lowat_bytes);
+        assert_eq!(bytes, [131_072, 131_072, 65_536, 16_384, 16_384]);
+    }
 
     #[test]
     fn a_retry_that_is_not_due_survives_the_stall_check() {

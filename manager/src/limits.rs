@@ -21,6 +21,13 @@ pub const LINGER_TIMEOUT: Duration = Duration::from_secs(5);
 /// little enough that ten thousand slow ones do not fill the memory.
 pub const NOTSENT_LOWAT_BYTES: u32 = 128 * 1024;
 
+/// The same where a cell has thousands of downloads, at the least.
+pub const FEWEST_NOTSENT_LOWAT_BYTES: u32 = 16 * 1024;
+
+/// What all of them together may hold in one cell before each gets less: all TCP connections of a machine share what
+/// net.ipv4.tcp_mem allows, a tenth of the memory by default, and none of them gets on when that is used up.
+pub const NOTSENT_BYTES_OF_A_CELL: u32 = 128 * 1024 * 1024;
+
 /// The part of the descriptor limit that connected workers may take, as a divisor.
 pub const PEER_SHARE_OF_DESCRIPTORS: usize = 4;
 
@@ -139,8 +146,24 @@ pub const BALANCE_SLACK: u32 = 4;
 /// downloads that come until a fresh one serves.
 pub const RELIEF_SHARE: usize = 8;
 
+/// The fewest descriptors for downloads that a cell can work with: it must have room for two before it asks for relief.
+pub const FEWEST_JOB_DESCRIPTORS: usize = 3 * MAX_DESCRIPTORS_PER_JOB;
+
+/// The shortest time after which a loop can be said to stand still: that of some heartbeats.
+pub const SHORTEST_HANG_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// Faults one after the other in the same download, without a byte of progress, after which it is broken off.
 pub const MAX_FAULTS: u32 = 3;
+
+/// How long the workers of a cell that has served may die before they serve again, until it gives up its downloads.
+pub const HOPELESS_AFTER: Duration = Duration::from_secs(300);
+
+/// How long cells that cut their downloads may take, beyond what each download may, until they are killed.
+pub const KILL_SLACK: Duration = Duration::from_secs(5);
+
+/// How long a cell without room leaves connections in the queue when it has asked to be relieved: a fresh one starts in
+/// milliseconds, and a PHP worker waits 100.
+pub const RELIEF_WAIT: Duration = Duration::from_millis(20);
 
 /// Deaths in a row without serving after which a cell gives up, or after which one that is cutting its downloads does.
 pub const MAX_DEATHS_IN_A_ROW: u32 = 10;

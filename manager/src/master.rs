@@ -17,11 +17,11 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{Pid, getppid};
+use nix::unistd::Pid;
 use sd_notify::NotifyState;
 
 use crate::accept::Listener;
-use crate::limits::{CELL_RESTART_PAUSE, MAX_CELLS};
+use crate::limits::{CELL_RESTART_PAUSE, CUT_TIMEOUT, KILL_SLACK, MAX_CELLS};
 use crate::renewal::{self, Inheritance};
 use crate::settings::Settings;
 use crate::sys::board::{Board, Entry};
@@ -59,6 +59,7 @@ struct Cell {
     group: Pid,
     /// Its entry on the board; a cell of the generation before is on another one.
     number: Option<usize>,
+    has_served: bool,
     /// It is to retire as soon as the others serve.
     is_outgoing: bool,
     has_retired: bool,
@@ -67,6 +68,8 @@ struct Cell {
 /// The first process.
 pub struct Master {
     settings: Settings,
+    /// This process.
+    process: Pid,
     listener: Option<Listener>,
     board: Board,
     bell: EventFd,
@@ -75,6 +78,8 @@ pub struct Master {
     ending: Ending,
     /// When the downloads that still run are cut.
     cut_at: Option<Instant>,
+    /// When cells that are still there are killed.
+    kill_at: Option<Instant>,
     /// No cell is started before.
     start_at: Instant,
     has_served: bool,
@@ -97,11 +102,13 @@ impl Master {
         let of_the_generation_before = |group: &Pid| Cell {
             group: *group,
             number: None,
+            has_served: true,
             is_outgoing: true,
             has_retired: false,
         };
         Ok(Master {
             settings,
+            process: Pid::this(),
             listener: Some(listener),
             board: Board::create().context("could not share memory with the cells")?,
             bell: EventFd::from_flags(flags).context("could not make an eventfd")?,
@@ -109,6 +116,7 @@ impl Master {
             cells: outgoing.iter().map(of_the_generation_before).collect(),
             ending: Ending::No,
             cut_at: None,
+            kill_at: None,
             start_at: Instant::now(),
             has_served: false,
             is_announced: false,
@@ -136,10 +144,16 @@ impl Master {
             while let Some(signal) = self.signals.take() {
                 self.obey(signal);
             }
+            // Before it is concluded that nobody serves.
+            self.relieve();
             self.reap()?;
             self.relieve();
-            if self.cut_at.is_some_and(|at| at <= Instant::now()) {
+            let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= Instant::now());
+            if is_due(self.cut_at) {
                 self.cut();
+            }
+            if is_due(self.kill_at) {
+                self.kill();
             }
         }
     }
@@ -162,7 +176,7 @@ impl Master {
         let entry = self.board.entry(number);
         entry.clear();
         Seat {
-            master: getppid(),
+            master: self.process,
             listener: self.listener,
             board: self.board,
             number,
@@ -174,6 +188,7 @@ impl Master {
         self.cells.push(Cell {
             group,
             number: Some(number),
+            has_served: false,
             is_outgoing: false,
             has_retired: false,
         });
@@ -190,7 +205,10 @@ impl Master {
         let now = Instant::now();
         let is_short = self.ending == Ending::No && self.fresh().count() < self.settings.cells;
         let start_at = is_short.then_some(self.start_at);
-        let next = [self.cut_at, start_at].into_iter().flatten().min();
+        let next = [self.cut_at, self.kill_at, start_at]
+            .into_iter()
+            .flatten()
+            .min();
         let timeout = next.map_or(PollTimeout::NONE, |at| {
             // Rounded up: a moment too early would be spent turning.
             let left = at.saturating_duration_since(now) + Duration::from_millis(1);
@@ -207,7 +225,8 @@ impl Master {
     fn obey(&mut self, signal: Signal) {
         match signal {
             Signal::SIGTERM | Signal::SIGINT if self.ending == Ending::No => self.drain(),
-            Signal::SIGTERM | Signal::SIGINT => self.cut(),
+            Signal::SIGTERM | Signal::SIGINT if self.ending == Ending::Draining => self.cut(),
+            Signal::SIGTERM | Signal::SIGINT => self.kill(),
             Signal::SIGHUP if self.ending == Ending::No => self.succeed("/proc/self/exe"),
             Signal::SIGUSR2 if self.ending == Ending::No => {
                 let executable = self.settings.executable.clone();
@@ -228,6 +247,12 @@ impl Master {
         let Some(listener) = &self.listener else {
             return;
         };
+        if self.cells.len() + self.settings.cells > MAX_CELLS {
+            return tracing::error!(
+                cells = self.cells.len(),
+                "nothing has changed: too many cells have not finished their downloads yet"
+            );
+        }
         let inheritance = Inheritance {
             listener: listener.as_fd(),
             cells: self.cells.iter().map(|cell| cell.group).collect(),
@@ -262,12 +287,25 @@ impl Master {
     fn cut(&mut self) {
         self.ending = Ending::Cut;
         self.cut_at = None;
+        self.kill_at = Some(Instant::now() + CUT_TIMEOUT + KILL_SLACK);
         tracing::info!(
             downloads = self.board.downloads(),
             "ending: cutting running downloads"
         );
         for cell in &self.cells {
             cell.tell(Signal::SIGQUIT);
+        }
+    }
+
+    /// Ends what does not end by itself: a process that is stopped, or deep in the kernel.
+    fn kill(&mut self) {
+        self.kill_at = None;
+        tracing::error!(
+            cells = self.cells.len(),
+            "killing the cells that have not ended"
+        );
+        for cell in &self.cells {
+            cell.tell(Signal::SIGKILL);
         }
     }
 
@@ -326,7 +364,13 @@ impl Master {
             };
             if entry.is_serving() {
                 self.has_served = true;
+                cell.has_served = true;
                 serving += 1;
+            } else if cell.has_served {
+                // Somebody else has told it to retire.
+                cell.is_outgoing = true;
+                cell.has_retired = true;
+                continue;
             }
             if entry.is_full() && room > 0 && self.ending == Ending::No {
                 tracing::info!(

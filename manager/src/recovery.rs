@@ -66,6 +66,7 @@ impl Found {
         let mut indices: Vec<(u8, SlotIndex)> = doubts.collect();
         indices.sort_unstable();
         for (_, index) in indices {
+            table.head().set_current(Some(index));
             let slot = table.slot(index);
             match slot.state() {
                 Some(SlotState::Free) => continue,
@@ -94,6 +95,7 @@ impl Found {
             }
             used.insert(index);
         }
+        table.head().set_current(None);
         if let Some(at) = found
             .running
             .iter()

@@ -2,7 +2,8 @@
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -15,9 +16,9 @@ use nix::unistd::{Gid, Group, User, getuid};
 
 use crate::control::Request;
 use crate::limits::{
-    DEFAULT_CELLS_AT_MOST, DESCRIPTOR_MARGIN, MAX_CELLS, MAX_PEERS, MEMORY_BYTES_PER_JOB,
-    MIN_DESCRIPTORS_PER_JOB, MIN_MEMORY_BYTES, OFFERS_OF_A_USER_IN_QUARTERS,
-    PEER_SHARE_OF_DESCRIPTORS,
+    DEFAULT_CELLS_AT_MOST, DESCRIPTOR_MARGIN, FEWEST_JOB_DESCRIPTORS, MAX_CELLS, MAX_PEERS,
+    MEMORY_BYTES_PER_JOB, MIN_DESCRIPTORS_PER_JOB, MIN_MEMORY_BYTES, OFFERS_OF_A_USER_IN_QUARTERS,
+    PEER_SHARE_OF_DESCRIPTORS, SHORTEST_HANG_TIMEOUT,
 };
 use crate::progress::Patience;
 use crate::queue::Discipline;
@@ -99,7 +100,7 @@ pub struct Arguments {
     cells: Option<u16>,
 
     /// Kill and replace a worker whose loop stands still for so long, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = parse_seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = parse_hang_timeout)]
     hang_timeout: Duration,
 
     /// Only look whether everything is in order to start, and say so.
@@ -210,11 +211,16 @@ impl Arguments {
             .with_context(|| format!("could not read {}", path.display()))?;
         let mut words = std::env::args_os();
         let program = words.next().unwrap_or_default();
+        for name in ["check", "config"] {
+            let option = format!("--{name}");
+            if from_file(&text).any(|word| word.split('=').next() == Some(&option)) {
+                bail!("{}: {name} is for the command line only", path.display());
+            }
+        }
         let options = from_file(&text).map(OsString::from);
         let all = iter::once(program).chain(options).chain(words);
         match Arguments::try_parse_from(all) {
-            Ok(arguments) if arguments.config == given.config => Ok(arguments),
-            Ok(_) => bail!("{} names another configuration file", path.display()),
+            Ok(arguments) => Ok(arguments),
             Err(error) => bail!("{}: {}", path.display(), error.render()),
         }
     }
@@ -247,8 +253,8 @@ impl Settings {
         let job_descriptors = max_descriptors.saturating_sub(DESCRIPTOR_MARGIN + max_peers);
         let room = job_descriptors / MIN_DESCRIPTORS_PER_JOB;
         let slots = u32::try_from(room).unwrap_or(u32::MAX).min(MAX_SLOTS);
-        if slots == 0 {
-            bail!("the descriptor limit of {max_descriptors} leaves no room for a download");
+        if job_descriptors < FEWEST_JOB_DESCRIPTORS {
+            bail!("the descriptor limit of {max_descriptors} leaves no room for downloads");
         }
         let room = slots.saturating_mul(MAX_CELLS as u32);
         let max_jobs = match arguments.max_jobs {
@@ -281,7 +287,7 @@ impl Settings {
                 .map_or(cores.min(DEFAULT_CELLS_AT_MOST), usize::from),
             hang_timeout: arguments.hang_timeout,
             is_trial: arguments.check,
-            executable: std::env::current_exe().context("could not find this program's path")?,
+            executable: executable()?,
             max_peers,
             max_descriptors,
             job_descriptors,
@@ -362,6 +368,27 @@ fn parse_mode(text: &str) -> Result<u32, String> {
         .ok_or_else(|| "expected an octal mode such as 660".to_owned())
 }
 
+fn parse_hang_timeout(text: &str) -> Result<Duration, String> {
+    let timeout = parse_seconds(text)?;
+    if timeout < SHORTEST_HANG_TIMEOUT {
+        return Err(format!(
+            "expected at least {} s",
+            SHORTEST_HANG_TIMEOUT.as_secs()
+        ));
+    }
+    Ok(timeout)
+}
+
+/// Where this program is, or was: a reload may come after a new one has taken its path.
+fn executable() -> anyhow::Result<PathBuf> {
+    let path = std::env::current_exe().context("could not find this program's path")?;
+    let bytes = path.as_os_str().as_bytes();
+    Ok(match bytes.strip_suffix(b" (deleted)") {
+        Some(former) => PathBuf::from(OsStr::from_bytes(former)),
+        None => path,
+    })
+}
+
 fn parse_seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse::<f64>().map_err(|error| error.to_string())?;
     Duration::try_from_secs_f64(seconds)
@@ -405,6 +432,7 @@ mod tests {
             ["--stall-timeout", "nan"],
             ["--allow-uid", "no-such-user-here"],
             ["--socket-group", "no-such-group-here"],
+            ["--hang-timeout", "1"],
             ["--min-rate", "-1"],
             ["--max-jobs-per-uid", "0"],
             ["--max-jobs", "0"],

@@ -151,7 +151,7 @@ impl Download {
             left.extend(peer.leave_open());
         }
         if self.moment == Moment::Sending {
-            job.take_over(slot, PATIENCE, now).expect("it is ready");
+            job.take_over(slot, PATIENCE, 1, now).expect("it is ready");
             self.send_some(&mut job, slot, input, now);
         }
         left.extend(job.leave_open());

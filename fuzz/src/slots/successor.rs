@@ -184,7 +184,7 @@ impl Successor<'_> {
 
     fn carry(&mut self, index: SlotIndex, mut job: Job, ended: Option<Outcome>) {
         let slot = self.table.slot(index);
-        let taken = job.take_over(&slot, PATIENCE, self.now);
+        let taken = job.take_over(&slot, PATIENCE, 1, self.now);
         let mut downloads = self.downloads.iter_mut();
         let download = downloads.find(|download| download.cookie == job.cookie());
         match (taken, ended, download) {

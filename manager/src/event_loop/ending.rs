@@ -29,6 +29,7 @@ impl EventLoop {
             Ending::No => {
                 self.ending = Ending::Draining;
                 self.seat.entry().set_serving(false);
+                self.seat.ring();
                 if let Some(listener) = self.seat.listener.take() {
                     deregister(&self.poll, listener.as_fd());
                 }

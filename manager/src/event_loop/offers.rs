@@ -13,7 +13,7 @@ use crate::accept::Accepted;
 use crate::crash;
 use crate::key::Key;
 use crate::limits::{
-    ACCEPT_BATCH, BALANCE_SLACK, HEAD_START, MAX_DESCRIPTORS_PER_JOB, RETRY_INTERVAL,
+    ACCEPT_BATCH, BALANCE_SLACK, HEAD_START, MAX_DESCRIPTORS_PER_JOB, RELIEF_WAIT, RETRY_INTERVAL,
 };
 use crate::peer::{Admission, CloseReason, OfferError, Peer, PeerOutcome};
 use crate::registry::Handle;
@@ -50,7 +50,9 @@ impl EventLoop {
                     self.head_start_given = false;
                 }
                 Accepted::Later(error) => {
-                    tracing::warn!(%error, "could not accept a peer; trying again soon");
+                    self.refusals.log(now, || {
+                        tracing::warn!(%error, "could not accept a peer; trying again soon");
+                    });
                     self.listener_ready = false;
                     self.timers.set(Key::Listener, Some(now + RETRY_INTERVAL));
                 }
@@ -58,17 +60,23 @@ impl EventLoop {
         }
     }
 
-    /// Leaves the connections that wait to the other cells for a moment, where this one has more downloads than another: all
-    /// of them hear of each connection, and one that nobody takes is taken here after all.
+    /// Leaves the connections that wait to the other cells for a moment, where this one has more downloads than another, or
+    /// no room and a fresh one is to come: all of them hear of each connection, and one that nobody takes is taken here
+    /// after all.
     fn give_head_start(&mut self, now: Instant) -> bool {
         let fewest = self.seat.board.fewest_downloads();
         let is_above = self.engagements() > fewest + fewest / 8 + BALANCE_SLACK;
-        if !is_above || self.head_start_given {
+        let start = match self.seat.entry().is_full() && !self.has_descriptors() {
+            true => RELIEF_WAIT,
+            false if is_above => HEAD_START,
+            false => return false,
+        };
+        if self.head_start_given {
             return false;
         }
         self.head_start_given = true;
         self.listener_ready = false;
-        self.timers.set(Key::Listener, Some(now + HEAD_START));
+        self.timers.set(Key::Listener, Some(now + start));
         true
     }
 
@@ -126,7 +134,10 @@ impl EventLoop {
             return;
         };
         let outcome = match peer.slot() {
-            Some(slot) => peer.receive_commit(&self.table.slot(slot)),
+            Some(slot) => {
+                self.table.head().set_current(Some(slot));
+                peer.receive_commit(&self.table.slot(slot))
+            }
             None => self.receive_offer(handle, now),
         };
         self.follow(handle, outcome, now);
@@ -159,13 +170,16 @@ impl EventLoop {
         let entry = self.seat.entry();
         // Said before it is asked: two cells may both refuse the last download, but never both take it.
         entry.set_downloads(self.engagements() + 1);
-        let has_room = self.job_descriptors + MAX_DESCRIPTORS_PER_JOB
-            <= self.settings.job_descriptors
-            && self.seat.board.downloads() <= self.settings.max_jobs;
+        let has_room =
+            self.has_descriptors() && self.seat.board.downloads() <= self.settings.max_jobs;
         if !has_room {
             entry.set_downloads(self.engagements());
         }
         has_room
+    }
+
+    fn has_descriptors(&self) -> bool {
+        self.job_descriptors + MAX_DESCRIPTORS_PER_JOB <= self.settings.job_descriptors
     }
 
     /// Takes an offer into a slot and answers it; one that a dead worker had received is in the slot already.

@@ -49,6 +49,7 @@ impl EventLoop {
             self.dormant.push_back(dormant);
         }
         for (slot, waiting) in found.waiting {
+            self.table.head().set_current(Some(slot));
             match waiting {
                 Waiting::Connected(socket) => {
                     self.table.release(slot);
@@ -68,6 +69,7 @@ impl EventLoop {
             }
             crash::point("recovery.offer_taken_up");
         }
+        self.table.head().set_current(None);
     }
 
     fn greet_again(&mut self, socket: OwnedFd, now: Instant) -> Option<Handle> {

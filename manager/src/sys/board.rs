@@ -34,7 +34,8 @@ impl Entry {
 
     /// Downloads and accepted offers of this cell.
     pub fn set_downloads(&self, downloads: u32) {
-        self.downloads.store(downloads, Ordering::Release);
+        // Whoever says so and then looks at the sum must not be overtaken by another one that does the same.
+        self.downloads.store(downloads, Ordering::SeqCst);
     }
 
     /// Whether this cell takes new downloads.
@@ -85,7 +86,7 @@ impl Board {
 
     /// All downloads and accepted offers.
     pub fn downloads(&self) -> u32 {
-        let each = |entry: &Entry| entry.downloads.load(Ordering::Acquire);
+        let each = |entry: &Entry| entry.downloads.load(Ordering::SeqCst);
         self.entries().iter().map(each).fold(0, u32::saturating_add)
     }
 

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io;
 use std::marker::PhantomData;
 use std::mem::size_of;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::ptr::NonNull;
 
 use memmap2::{MmapOptions, MmapRaw};
@@ -17,6 +17,7 @@ use send_file_wire::limits::{HEAD_BYTES, MAX_PACKET_BYTES, OVERFLOW_BYTES};
 use super::head::Head;
 use super::memfd;
 use super::slot::{Slot, SlotMemory, SlotState};
+use super::socket;
 
 /// The number of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -121,6 +122,21 @@ impl JobTable {
         }
         if index != self.reject_slot_index() {
             self.free.push(index);
+        }
+    }
+
+    /// Makes the coming close of every connection that carries a download a visible break. For a process that gives up
+    /// with all descriptors open; it allocates nothing.
+    pub fn reset_all_on_close(&self) {
+        for slot in self.indices().map(|index| self.slot(index)) {
+            let number = slot.numbers().connection;
+            let is_ours = slot.state() == Some(SlotState::Active)
+                || slot.state() == Some(SlotState::Offered) && slot.commit().is_some();
+            if is_ours && number >= 0 {
+                // SAFETY: it is borrowed for one call, which does nothing to what is no socket; if the number means
+                // nothing, the call says so.
+                socket::reset_on_close(unsafe { BorrowedFd::borrow_raw(number) });
+            }
         }
     }
 

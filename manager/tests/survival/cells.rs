@@ -63,7 +63,7 @@ fn cells_share_the_downloads_about_equally() {
         .iter()
         .map(|file| hand_over(&manager, file))
         .collect();
-    // The last commits may not have been looked at yet.
+    // The last commit may not have been heard yet.
     let shares = until("all downloads run", || {
         let shares = downloads_by_cell(&manager, 3);
         (shares.values().sum::<u64>() == COUNT as u64).then_some(shares)

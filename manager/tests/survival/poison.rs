@@ -2,6 +2,7 @@
 
 use std::io;
 
+use nix::sys::signal::{Signal, kill};
 use send_file_wire::{Answer, OfferId};
 
 use crate::downloads::{Download, Kind};
@@ -75,7 +76,7 @@ fn a_download_that_workers_are_killed_over_by_others_is_never_blamed() {
     let kill_one = || {
         let worker = manager.worker();
         let before = manager.log_lines(DIED).len();
-        nix::sys::signal::kill(worker, nix::sys::signal::Signal::SIGKILL).unwrap();
+        kill(worker, Signal::SIGKILL).unwrap();
         crate::rig::until("a successor", || {
             (manager.log_lines(DIED).len() > before).then_some(())
         });
@@ -86,4 +87,44 @@ fn a_download_that_workers_are_killed_over_by_others_is_never_blamed() {
     let received = read_to_end(&mut download.client).unwrap();
     download.check(&received);
     assert!(!manager.has_logged(BROKEN_OFF));
+}
+
+#[test]
+fn an_accepted_offer_that_successors_die_of_costs_nobody_else_anything() {
+    let manager = Manager::start_to_die_at("panic:recovery.offer_taken_up@*", &[]);
+    manager.wait_until_listening();
+    let mut innocent = Download::new(Kind::Span).unwrap();
+    innocent.hand_over(&manager);
+    let poison = Download::new(Kind::Span).unwrap();
+    let worker = offer(&manager, &poison, "poison");
+    assert_eq!(worker.answer(), Answer::Accept(OfferId(1)));
+    kill(manager.worker(), Signal::SIGKILL).unwrap();
+    manager.wait_for_log(BROKEN_OFF);
+    // The worker learns that the connection is still its own.
+    worker.wait_for_end();
+    let received = read_to_end(&mut innocent.client).unwrap();
+    innocent.check(&received);
+}
+
+#[test]
+fn a_commit_in_the_queue_of_a_poisoned_offer_makes_its_end_visible() {
+    let manager = Manager::start_to_die_at("panic:recovery.offer_taken_up@*", &[]);
+    manager.wait_until_listening();
+    let poison = Download::new(Kind::Span).unwrap();
+    let worker = offer(&manager, &poison, "poison");
+    assert_eq!(worker.answer(), Answer::Accept(OfferId(1)));
+    let stopped = manager.stop_worker();
+    worker.commit(OfferId(1)).unwrap();
+    kill(stopped, Signal::SIGKILL).unwrap();
+    let Download {
+        mut client,
+        server,
+        body,
+        ..
+    } = poison;
+    drop((worker, server));
+    match read_to_end(&mut client) {
+        Ok(received) => assert!(received == body),
+        Err(error) => assert_eq!(error.kind(), io::ErrorKind::ConnectionReset),
+    }
 }
