@@ -676,7 +676,7 @@ fn commits_at_the_end_of_the_grace_period_are_answered_or_fail_but_are_never_los
             // The first is surely in time and the last surely not, however busy the machine is.
             0 => {}
             number if number == OFFERS - 1 => {
-                manager.wait_for_log("ending: cutting running downloads");
+                manager.wait_for_log("retiring: cutting running downloads");
             }
             _ => {
                 while Instant::now() < aim {

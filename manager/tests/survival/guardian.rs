@@ -114,7 +114,7 @@ fn a_download_that_lingers_is_complete_although_the_worker_was_killed_and_the_ma
     let received = read_to_end(&mut download.client).unwrap();
     download.check(&received);
     manager.signal(Signal::SIGTERM);
-    manager.wait_for_log("ending: no new downloads");
+    manager.wait_for_log("retiring: no new downloads");
     // Its successor finds that everything is to be cut.
     let stopped = manager.stop_worker();
     manager.signal(Signal::SIGTERM);

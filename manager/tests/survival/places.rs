@@ -188,7 +188,7 @@ fn a_commit_that_was_queued_when_its_offer_was_given_up_is_honoured_by_the_succe
     worker.offer(&server, &file, Framing::Raw, &[span(0, MEGABYTE)]);
     assert_eq!(worker.answer(), Answer::Accept(OfferId(1)));
     manager.signal(Signal::SIGTERM);
-    manager.wait_for_log("ending: no new downloads");
+    manager.wait_for_log("retiring: no new downloads");
     // When it goes on it hears the guardian first, gives the offer up, and dies before it reads what is queued.
     let stopped = manager.stop_worker();
     worker.commit(OfferId(1)).unwrap();
