@@ -1,5 +1,7 @@
 //! The short form of `make chaos`: the same zeros, in some seconds.
 
+use std::sync::{Mutex, PoisonError};
+
 use send_file_php_tests::chaos::{Settings, run};
 
 #[test]
@@ -12,7 +14,13 @@ fn no_download_is_lost_or_corrupt_while_workers_are_killed_and_cells_run_out_of_
     survives(Settings::short_with_splits());
 }
 
+/// The files of a run have names that the next one has, too.
+static ONE_RUN_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 fn survives(settings: Settings) {
+    let _turn = ONE_RUN_AT_A_TIME
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
     println!("SEED={}", settings.seed);
     let report = run(settings).unwrap();
     println!("{report}");
