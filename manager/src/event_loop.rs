@@ -18,7 +18,6 @@ use std::time::{Duration, Instant};
 use mio::event::Event;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll};
-use nix::sys::eventfd::EventFd;
 
 use crate::census::Census;
 use crate::crash;
@@ -34,6 +33,7 @@ use crate::recovery::{Dormant, Found};
 use crate::refusals::Refusals;
 use crate::registry::{Handle, Registry};
 use crate::settings::Settings;
+use crate::sys::bell::Bell;
 use crate::sys::head::Ending;
 use crate::sys::table::{JobTable, SlotIndex};
 use crate::timers::TimerTable;
@@ -56,7 +56,7 @@ pub struct EventLoop {
     listener_ready: bool,
     /// The others have had their head start for the connections that wait now.
     head_start_given: bool,
-    doorbell: EventFd,
+    doorbell: Bell,
     guardian: Option<OwnedFd>,
     peers: Registry<Peer>,
     jobs: Registry<Running>,

@@ -13,7 +13,6 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getppid};
@@ -23,6 +22,7 @@ use crate::limits::{
     STEADY_LIFE,
 };
 use crate::master::Seat;
+use crate::sys::bell::Bell;
 use crate::sys::descriptors::Unclaimed;
 use crate::sys::head::{Death, Ending};
 use crate::sys::process::{Twin, clone_sharing_descriptors, end_of_this_process, wait_for_signal};
@@ -35,7 +35,7 @@ pub struct Foundation {
     /// The job table.
     pub table: JobTable,
     /// By which the guardian tells the worker to look at the head of the table.
-    pub doorbell: EventFd,
+    pub doorbell: Bell,
     /// By which the worker learns that the guardian is gone. Older kernels and some containers do not offer it.
     pub guardian: Option<OwnedFd>,
 }
@@ -58,11 +58,10 @@ impl Foundation {
     /// # Errors
     /// Those of the memory for the table and of eventfd(2).
     pub fn new(seat: Seat, slots: u32) -> io::Result<Foundation> {
-        let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
         Ok(Foundation {
             seat,
             table: JobTable::create(slots)?,
-            doorbell: EventFd::from_flags(flags)?,
+            doorbell: Bell::new()?,
             guardian: end_of_this_process().ok(),
         })
     }
@@ -97,14 +96,13 @@ pub fn guard(foundation: Foundation, signals: &SigSet, hang_timeout: Duration) -
         let child = match clone_sharing_descriptors() {
             // From here on this is the worker: it leaves, with everything.
             Ok(Twin::Child(unclaimed)) => return Role::Worker(foundation, unclaimed),
-            Ok(Twin::Parent(child)) => Some(child),
+            Ok(Twin::Parent(child)) => child,
             Err(errno) if head.generation() == 1 => return Role::CouldNotStart(errno),
             // No memory or no process to be had, for a moment or for hours: what is open stays open.
-            Err(_) => None,
-        };
-        let Some(child) = child else {
-            wait_out(MAX_RESTART_PAUSE, &foundation, signals);
-            continue;
+            Err(_) => {
+                wait_out(MAX_RESTART_PAUSE, &foundation, signals);
+                continue;
+            }
         };
         let death = wait_for_death(child, &foundation, signals, hang_timeout);
         // Only a worker that was told to end, and has, exits with 0.
@@ -194,8 +192,7 @@ fn pass_on(signal: nix::Result<Option<Signal>>, foundation: &Foundation) {
         Ok(Some(Signal::SIGUSR1)) => head.inquire(),
         _ => return,
     }
-    // It can fail only for a counter that is full of rings that nobody has heard yet.
-    let _ = foundation.doorbell.write(1);
+    foundation.doorbell.ring();
 }
 
 /// The deaths of young workers, one after the other.

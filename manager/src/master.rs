@@ -14,7 +14,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
@@ -24,6 +23,7 @@ use crate::accept::Listener;
 use crate::limits::{CELL_RESTART_PAUSE, CUT_TIMEOUT, KILL_SLACK, MAX_CELLS};
 use crate::renewal::{self, Inheritance};
 use crate::settings::Settings;
+use crate::sys::bell::Bell;
 use crate::sys::board::{Board, Entry};
 use crate::sys::head::Ending;
 use crate::sys::process::{Fork, fork_cell};
@@ -49,7 +49,7 @@ pub struct Seat {
     /// Which entry is this cell's.
     pub number: usize,
     /// By which a cell asks the master to look at the board.
-    pub bell: EventFd,
+    pub bell: Bell,
 }
 
 /// One cell, as the master sees it.
@@ -72,7 +72,7 @@ pub struct Master {
     process: Pid,
     listener: Option<Listener>,
     board: Board,
-    bell: EventFd,
+    bell: Bell,
     signals: Signals,
     cells: Vec<Cell>,
     ending: Ending,
@@ -98,7 +98,6 @@ impl Master {
         signals: Signals,
         outgoing: &[Pid],
     ) -> anyhow::Result<Master> {
-        let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
         let of_the_generation_before = |group: &Pid| Cell {
             group: *group,
             number: None,
@@ -111,7 +110,7 @@ impl Master {
             process: Pid::this(),
             listener: Some(listener),
             board: Board::create().context("could not share memory with the cells")?,
-            bell: EventFd::from_flags(flags).context("could not make an eventfd")?,
+            bell: Bell::new().context("could not make an eventfd")?,
             signals,
             cells: outgoing.iter().map(of_the_generation_before).collect(),
             ending: Ending::No,
@@ -140,7 +139,7 @@ impl Master {
                 return Ok(Role::Ended);
             }
             self.wait();
-            let _ = self.bell.read();
+            self.bell.hear();
             while let Some(signal) = self.signals.take() {
                 self.obey(signal);
             }
@@ -356,10 +355,9 @@ impl Master {
 
     /// Makes full cells outgoing, and lets the outgoing ones retire when enough others serve.
     fn relieve(&mut self) {
-        let entry_of = |cell: &Cell| cell.number.map(|number| self.board.entry(number));
         let (mut room, mut serving) = (MAX_CELLS.saturating_sub(self.cells.len()), 0);
         for cell in self.cells.iter_mut().filter(|cell| !cell.is_outgoing) {
-            let Some(entry) = entry_of(cell) else {
+            let Some(entry) = cell.number.map(|number| self.board.entry(number)) else {
                 continue;
             };
             if entry.is_serving() {
@@ -422,8 +420,7 @@ impl Seat {
 
     /// Tells the master to look at the board.
     pub fn ring(&self) {
-        // It can fail only for a counter that is full of rings that nobody has heard yet.
-        let _ = self.bell.write(1);
+        self.bell.ring();
     }
 }
 

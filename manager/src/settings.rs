@@ -211,13 +211,17 @@ impl Arguments {
             .with_context(|| format!("could not read {}", path.display()))?;
         let mut words = std::env::args_os();
         let program = words.next().unwrap_or_default();
+        let options: Vec<String> = from_file(&text).collect();
         for name in ["check", "config"] {
             let option = format!("--{name}");
-            if from_file(&text).any(|word| word.split('=').next() == Some(&option)) {
+            if options
+                .iter()
+                .any(|word| word.split('=').next() == Some(&option))
+            {
                 bail!("{}: {name} is for the command line only", path.display());
             }
         }
-        let options = from_file(&text).map(OsString::from);
+        let options = options.into_iter().map(OsString::from);
         let all = iter::once(program).chain(options).chain(words);
         match Arguments::try_parse_from(all) {
             Ok(arguments) => Ok(arguments),

@@ -2,6 +2,7 @@
 
 #[cfg(debug_assertions)]
 pub mod attempts;
+pub mod bell;
 pub mod board;
 mod checked;
 pub mod confine;

@@ -26,15 +26,21 @@ fn offer(manager: &Manager, download: &Download, tag: &str) -> Worker {
     worker
 }
 
+/// A download whose offer was accepted, and the worker that may commit it.
+fn accepted(manager: &Manager, tag: &str) -> (Download, Worker) {
+    let download = Download::new(Kind::Span).unwrap();
+    let worker = offer(manager, &download, tag);
+    assert_eq!(worker.answer(), Answer::Accept(OfferId(1)));
+    (download, worker)
+}
+
 #[test]
 fn a_download_that_workers_die_of_is_broken_off_and_the_others_go_on() {
     let manager = Manager::start_to_die_at("panic:job.turn/poison@*", &[]);
     manager.wait_until_listening();
     let mut innocent = Download::new(Kind::Span).unwrap();
     innocent.hand_over(&manager);
-    let poison = Download::new(Kind::Span).unwrap();
-    let worker = offer(&manager, &poison, "poison");
-    assert_eq!(worker.answer(), Answer::Accept(OfferId(1)));
+    let (poison, worker) = accepted(&manager, "poison");
     worker.commit(OfferId(1)).unwrap();
     manager.wait_for_log(BROKEN_OFF);
     let Download {
@@ -69,9 +75,7 @@ fn an_offer_that_workers_die_of_is_dropped_and_its_worker_keeps_the_connection()
 #[test]
 fn a_download_that_workers_are_killed_over_by_others_is_never_blamed() {
     let manager = Manager::start(&[]);
-    let mut download = Download::new(Kind::Span).unwrap();
-    let worker = offer(&manager, &download, "victim");
-    assert_eq!(worker.answer(), Answer::Accept(OfferId(1)));
+    let (mut download, worker) = accepted(&manager, "victim");
     worker.commit(OfferId(1)).unwrap();
     let kill_one = || {
         let worker = manager.worker();
@@ -95,9 +99,7 @@ fn an_accepted_offer_that_successors_die_of_costs_nobody_else_anything() {
     manager.wait_until_listening();
     let mut innocent = Download::new(Kind::Span).unwrap();
     innocent.hand_over(&manager);
-    let poison = Download::new(Kind::Span).unwrap();
-    let worker = offer(&manager, &poison, "poison");
-    assert_eq!(worker.answer(), Answer::Accept(OfferId(1)));
+    let (_poison, worker) = accepted(&manager, "poison");
     kill(manager.worker(), Signal::SIGKILL).unwrap();
     manager.wait_for_log(BROKEN_OFF);
     // The worker learns that the connection is still its own.
@@ -110,9 +112,7 @@ fn an_accepted_offer_that_successors_die_of_costs_nobody_else_anything() {
 fn a_commit_in_the_queue_of_a_poisoned_offer_makes_its_end_visible() {
     let manager = Manager::start_to_die_at("panic:recovery.offer_taken_up@*", &[]);
     manager.wait_until_listening();
-    let poison = Download::new(Kind::Span).unwrap();
-    let worker = offer(&manager, &poison, "poison");
-    assert_eq!(worker.answer(), Answer::Accept(OfferId(1)));
+    let (poison, worker) = accepted(&manager, "poison");
     let stopped = manager.stop_worker();
     worker.commit(OfferId(1)).unwrap();
     kill(stopped, Signal::SIGKILL).unwrap();
