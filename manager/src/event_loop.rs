@@ -27,7 +27,7 @@ use crate::key::Key;
 use crate::limits::{EVENTS_PER_TURN, HEARTBEAT, LOOP_TURN_BYTES};
 use crate::master::Seat;
 use crate::outcome::Outcome;
-use crate::peer::Peer;
+use crate::peer::{CloseReason, Peer};
 use crate::queue::ReadyQueue;
 use crate::recovery::{Dormant, Found};
 use crate::refusals::Refusals;
@@ -354,6 +354,8 @@ impl EventLoop {
             let slot = peer.slot().map(|slot| self.table.slot(slot));
             let outcome = peer.expire(slot.as_ref());
             self.follow(handle, outcome, now);
+            // If it has committed at the last moment: nothing more can be heard of it.
+            self.close_peer(handle, &CloseReason::NotNeeded, now);
         }
     }
 }

@@ -34,15 +34,16 @@ pub const PEER_SHARE_OF_DESCRIPTORS: usize = 4;
 /// Connections accepted before offers and jobs have their turn again.
 pub const ACCEPT_BATCH: usize = 64;
 
-/// Workers connected at the same time, before and during their offers. A worker needs its connection for the time of
-/// one header flush; when there are too many, the one that has been idle longest goes.
+/// Workers connected at the same time, before, during and between their offers. A worker needs its connection for the
+/// time of one header flush, and keeps it for its next offer; when there are too many, the one that has been idle longest goes.
 pub const MAX_PEERS: usize = 1024;
 
 /// The part of [`MAX_PEERS`] that accepted offers of one user may take, in quarters: they may stay for minutes, and a
 /// worker of another user must find a place to be heard in.
 pub const OFFERS_OF_A_USER_IN_QUARTERS: usize = 3;
 
-/// How long a connected worker may take to send its offer. It sends it at once.
+/// How long a connected worker may go without an offer. It sends the first at once, and finds out without harm that its
+/// connection is gone when it has another.
 pub const PEER_IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Descriptors never used for downloads: standard streams, epoll, signals, listener, the table, and what one offer

@@ -1,4 +1,4 @@
-//! One worker's connection to the manager, from accept to commit.
+//! One worker's connection to the manager: an offer, its commit, the next offer.
 //!
 //! Two rules make sure that a client never has two writers and never none: a download starts only on a commit that is
 //! in its slot, and an accepted offer is forgotten only when the peer has been read to its end.
@@ -37,11 +37,13 @@ pub struct Peer {
     pub uid: u32,
     stage: Stage,
     deadline: Instant,
+    /// It has given a connection away before.
+    has_committed: bool,
 }
 
 #[derive(Debug)]
 enum Stage {
-    /// Connected; the offer is expected.
+    /// Connected; an offer is expected.
     AwaitingOffer,
     /// Its offer was accepted and all that the download needs is at hand; the commit is expected.
     Offered {
@@ -56,7 +58,7 @@ enum Stage {
 pub enum PeerOutcome {
     /// Nothing: wait for its next packet.
     Keep,
-    /// The commit has come: start the download, close the peer.
+    /// The commit has come: start the download. The peer may make its next offer.
     Spawn(SlotIndex, Box<Job>),
     /// Close it, for this reason.
     Close(CloseReason),
@@ -69,6 +71,8 @@ pub enum CloseReason {
     Withdrawn,
     /// It sent no offer in time.
     Idle,
+    /// It had its download, and is to make its next offer elsewhere, or there is none for now.
+    NotNeeded,
     /// It sent no commit in time.
     OfferExpired,
     /// Its offer was rejected.
@@ -148,6 +152,7 @@ impl fmt::Display for CloseReason {
         match self {
             CloseReason::Withdrawn => f.write_str("withdrawn by the worker"),
             CloseReason::Idle => f.write_str("no offer came in time"),
+            CloseReason::NotNeeded => f.write_str("not needed for now"),
             CloseReason::OfferExpired => f.write_str("no commit came in time"),
             CloseReason::Rejected(error) => write!(f, "rejected: {error}"),
             CloseReason::NotACommit => f.write_str("sent something else than the commit"),
@@ -176,6 +181,7 @@ impl Peer {
             uid,
             stage: Stage::AwaitingOffer,
             deadline: now + PEER_IDLE_TIMEOUT,
+            has_committed: false,
         }
     }
 
@@ -325,7 +331,14 @@ impl Peer {
                 job,
             },
             deadline: now + offer_timeout,
+            has_committed: false,
         }
+    }
+
+    /// Its download has begun: the next offer is expected.
+    pub fn rest(&mut self, now: Instant) {
+        self.deadline = now + PEER_IDLE_TIMEOUT;
+        self.has_committed = true;
     }
 
     /// Receives the commit of an accepted offer into its slot.
@@ -360,7 +373,10 @@ impl Peer {
     /// fail by the worker: what was queued before the shutdown can still be read, what is sent after it fails.
     pub fn expire(&mut self, slot: Option<&Slot>) -> PeerOutcome {
         let Some(slot) = slot else {
-            return PeerOutcome::Close(CloseReason::Idle);
+            return PeerOutcome::Close(match self.has_committed {
+                true => CloseReason::NotNeeded,
+                false => CloseReason::Idle,
+            });
         };
         if let Err(errno) = shutdown(self.socket.as_raw_fd(), Shutdown::Read) {
             tracing::warn!(%errno, "could not shut down the connection of an expired offer");
