@@ -21,6 +21,7 @@ use mio::{Events, Interest, Poll};
 
 use crate::census::Census;
 use crate::crash;
+use crate::filesystem::Mounts;
 use crate::guardian::Foundation;
 use crate::job::{Job, Turn};
 use crate::key::Key;
@@ -56,6 +57,8 @@ pub struct EventLoop {
     listener_ready: bool,
     /// The others have had their head start for the connections that wait now.
     head_start_given: bool,
+    /// A worker was told a moment ago that its offer is accepted.
+    commit_is_near_until: Instant,
     doorbell: Bell,
     guardian: Option<OwnedFd>,
     peers: Registry<Peer>,
@@ -70,6 +73,7 @@ pub struct EventLoop {
     census: Census,
     job_descriptors: usize,
     refusals: Refusals,
+    mounts: Mounts,
     ending: Ending,
     /// The guardian is gone.
     is_orphaned: bool,
@@ -104,6 +108,7 @@ impl EventLoop {
             seat,
             listener_ready: true,
             head_start_given: false,
+            commit_is_near_until: Instant::now(),
             doorbell,
             guardian,
             peers: Registry::new(),
@@ -115,6 +120,7 @@ impl EventLoop {
             census: Census::default(),
             job_descriptors: 0,
             refusals: Refusals::new(),
+            mounts: Mounts::default(),
             ending: Ending::No,
             is_orphaned: false,
             inquiries,
@@ -207,6 +213,17 @@ impl EventLoop {
         };
         self.table.head().count_turn();
         self.table.head().set_current(None);
+        while timeout != Some(Duration::ZERO) && Instant::now() < self.commit_is_near_until {
+            self.poll(events, Some(Duration::ZERO))?;
+            if !events.is_empty() {
+                return Ok(());
+            }
+            std::thread::yield_now();
+        }
+        self.poll(events, timeout)
+    }
+
+    fn poll(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         match self.poll.poll(events, timeout) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
             result => result,

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::socket::{Shutdown, shutdown};
-use nix::sys::stat::{SFlag, fstat};
+use nix::sys::stat::SFlag;
 use send_file_wire::message::HEADER_BYTES;
 use send_file_wire::{
     Answer, DecodeError, Framing, Offer, OfferId, Part, Reason, ReceiveError, channel,
@@ -19,12 +19,13 @@ use send_file_wire::{
 
 use crate::census::memory_bytes;
 use crate::crash;
-use crate::filesystem;
+use crate::filesystem::Mounts;
 use crate::job::{self, Job};
 use crate::limits::{MEMORY_BYTES_PER_JOB, PEER_IDLE_TIMEOUT};
 use crate::sink;
 use crate::stream::Stream;
 use crate::sys::memfd;
+use crate::sys::mount;
 use crate::sys::slot::{Identity, Numbers, Share, Slot, SlotState};
 use crate::sys::socket;
 use crate::sys::table::SlotIndex;
@@ -169,6 +170,8 @@ pub struct Admission<'a> {
     pub memory_left_bytes: u64,
     /// Files may be on file systems that can hang.
     pub allow_remote_files: bool,
+    /// What is known of them.
+    pub mounts: &'a mut Mounts,
     /// Whether a connection, by its cookie, carries a download.
     pub is_active: &'a dyn Fn(u64) -> bool,
 }
@@ -276,7 +279,7 @@ impl Peer {
                     descriptors,
                     slot,
                     self.socket.as_fd(),
-                    &admission,
+                    &mut admission,
                     now,
                 )?;
                 Ok((offer.id, Box::new(job)))
@@ -408,10 +411,6 @@ impl Peer {
     }
 }
 
-fn is_remote(file: &OwnedFd) -> Result<bool, OfferError> {
-    filesystem::is_remote(file.as_fd()).map_err(|errno| OfferError::Prepare(errno.into()))
-}
-
 /// Checks an offer against its descriptors and makes everything its download will need, so that nothing can fail for
 /// want of it after the commit. The connection is looked at, not touched: it is still the worker's.
 fn prepare(
@@ -419,7 +418,7 @@ fn prepare(
     descriptors: send_file_wire::Descriptors,
     slot: &Slot,
     peer: BorrowedFd,
-    admission: &Admission,
+    admission: &mut Admission,
     now: Instant,
 ) -> Result<Job, OfferError> {
     let kind = socket::inspect(descriptors.connection.as_fd()).map_err(OfferError::Connection)?;
@@ -433,15 +432,19 @@ fn prepare(
     if !socket::is_readable(&descriptors.file).map_err(OfferError::Prepare)? {
         return Err(OfferError::FileNotReadable);
     }
-    // Before anything that asks the file system.
-    if !admission.allow_remote_files && is_remote(&descriptors.file)? {
-        return Err(OfferError::RemoteFile);
+    let failed = |errno: Errno| OfferError::Prepare(errno.into());
+    let file = descriptors.file.as_fd();
+    let facts = mount::file_facts(file, admission.allow_remote_files).map_err(failed)?;
+    if !admission.allow_remote_files {
+        let mounts = &mut admission.mounts;
+        if mounts.is_remote(file, facts.mount).map_err(failed)? {
+            return Err(OfferError::RemoteFile);
+        }
     }
-    let stat = fstat(&descriptors.file).map_err(|errno| OfferError::Prepare(errno.into()))?;
-    if SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
+    if SFlag::from_bits_truncate(facts.mode) & SFlag::S_IFMT != SFlag::S_IFREG {
         return Err(OfferError::NotARegularFile);
     }
-    let size = u64::try_from(stat.st_size).unwrap_or(0);
+    let size = facts.size;
     for part in &offer.parts {
         if let Part::Span { offset, len } = part
             && offset + len > size
@@ -470,8 +473,8 @@ fn prepare(
 
     slot.set_identity(Identity {
         cookie,
-        device: stat.st_dev,
-        inode: stat.st_ino,
+        device: facts.device,
+        inode: facts.inode,
     });
     slot.set_numbers(Numbers {
         staging: -1,

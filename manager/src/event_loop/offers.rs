@@ -14,6 +14,7 @@ use crate::crash;
 use crate::key::Key;
 use crate::limits::{
     ACCEPT_BATCH, BALANCE_SLACK, HEAD_START, MAX_DESCRIPTORS_PER_JOB, RELIEF_WAIT, RETRY_INTERVAL,
+    YIELDING,
 };
 use crate::peer::{Admission, CloseReason, OfferError, Peer, PeerOutcome};
 use crate::registry::Handle;
@@ -210,6 +211,7 @@ impl EventLoop {
             refusal,
             memory_left_bytes: self.settings.max_memory_bytes.saturating_sub(held_bytes),
             allow_remote_files: self.settings.allow_remote_files,
+            mounts: &mut self.mounts,
             is_active: &is_active,
         };
         let Some(peer) = self.peers.get_mut(handle) else {
@@ -233,6 +235,7 @@ impl EventLoop {
         let entry = self.seat.entry();
         entry.set_downloads(self.census.len());
         if matches!(outcome, PeerOutcome::Keep) && peer.slot().is_some() {
+            self.commit_is_near_until = now + YIELDING;
             // The commit may have come before the event for it was asked for: edge-triggered, it would not be seen.
             return peer.receive_commit(&self.table.slot(index));
         }
@@ -244,6 +247,7 @@ impl EventLoop {
             PeerOutcome::Keep => {}
             PeerOutcome::Close(reason) => self.close_peer(handle, &reason, now),
             PeerOutcome::Spawn(slot, job) => {
+                self.commit_is_near_until = now;
                 self.spawn(slot, job, now);
                 crash::point("commit.peer_rests");
                 self.rest_peer(handle, now);

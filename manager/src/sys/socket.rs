@@ -7,9 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
-use nix::sys::socket::sockopt::{
-    AcceptConn, Linger, PeerCredentials, SockType as SockTypeOption, SocketError,
-};
+use nix::sys::socket::sockopt::{Linger, PeerCredentials, SockType as SockTypeOption, SocketError};
 use nix::sys::socket::{
     AddressFamily, MsgFlags, SockFlag, SockType, SockaddrLike, SockaddrStorage, accept4,
     getpeername, getsockname, getsockopt, recv, setsockopt,
@@ -45,17 +43,17 @@ pub enum Kind {
 /// Looks at a connection without touching it: it may still be the worker's.
 ///
 /// # Errors
-/// `EPROTOTYPE` for anything but a connected stream of TCP or Unix; those of getsockopt(2) and getpeername(2).
+/// `EPROTOTYPE` for anything but a connected stream of TCP or Unix; those of getsockopt(2) and getpeername(2), which
+/// fails for what is no socket, and for a listening one.
 pub fn inspect(connection: BorrowedFd) -> io::Result<Kind> {
     let refused = || io::Error::from(Errno::EPROTOTYPE);
-    if getsockopt(&connection, SockTypeOption)? != SockType::Stream
-        || getsockopt(&connection, AcceptConn)?
-    {
-        return Err(refused());
-    }
     let peer: SockaddrStorage = getpeername(connection.as_raw_fd())?;
     match peer.family() {
-        Some(AddressFamily::Unix) => Ok(Kind::Unix),
+        Some(AddressFamily::Unix)
+            if getsockopt(&connection, SockTypeOption)? == SockType::Stream =>
+        {
+            Ok(Kind::Unix)
+        }
         Some(AddressFamily::Inet | AddressFamily::Inet6) => {
             match option::<libc::c_int>(connection, libc::SOL_SOCKET, libc::SO_PROTOCOL)? {
                 libc::IPPROTO_TCP | libc::IPPROTO_MPTCP => Ok(Kind::Tcp),
