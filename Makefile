@@ -5,7 +5,7 @@ PHP_CONFIG ?= php-config
 PREFIX ?= /usr/local
 CARGO_TARGET_DIR ?= target
 
-.PHONY: demo demo-apache demo-fpm test build install lint phpt chaos figures fuzz test-docker packages clean
+.PHONY: demo demo-apache demo-fpm test build install lint phpt chaos figures bench fuzz test-docker packages clean
 
 # Downloads 200 MB from a PHP script while its only PHP process answers pages.
 demo: STACK = cli-server
@@ -62,6 +62,13 @@ figures:
 	packaging/install-packages.sh build test
 	$(CARGO) build --release --quiet
 	$(CARGO) run --release --quiet -p send-file-php-tests --bin send-file-figures
+
+# Beside its peers: nginx, Apache, mod_xsendfile, X-Accel-Redirect, lighttpd, readfile(). Writes bench/results/; takes some 20 minutes.
+# `make bench ARGS="throughput --rounds 3"` measures a part, ARGS=--smoke only sees whether it works.
+bench:
+	packaging/install-packages.sh build bench
+	$(CARGO) build --release --quiet
+	$(CARGO) run --release --quiet -p send-file-bench -- $(ARGS)
 
 # Each fuzz target for FUZZ_SECONDS (60) seconds; fails on a finding. More in fuzz/run.sh.
 fuzz:

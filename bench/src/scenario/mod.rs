@@ -1,0 +1,41 @@
+//! What is measured: one scenario a file.
+
+mod requests;
+mod throughput;
+
+use std::time::Instant;
+
+use clap::ValueEnum;
+
+use crate::plan::Plan;
+use crate::results::Section;
+
+/// Something to measure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Scenario {
+    /// One long file: bytes per second, and what they cost.
+    Throughput,
+    /// Files of some sizes: requests per second.
+    Requests,
+}
+
+impl Scenario {
+    /// All of them, in the order in which they run.
+    pub(crate) fn all() -> &'static [Scenario] {
+        Scenario::value_variants()
+    }
+
+    /// Runs it.
+    ///
+    /// # Errors
+    /// The first wrong answer, or a server that did not start.
+    pub(crate) fn run(self, plan: &Plan) -> anyhow::Result<Section> {
+        let begun = Instant::now();
+        let mut section = match self {
+            Scenario::Throughput => throughput::run(plan),
+            Scenario::Requests => requests::run(plan),
+        }?;
+        section.seconds = begun.elapsed().as_secs_f64();
+        Ok(section)
+    }
+}
