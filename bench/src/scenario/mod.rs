@@ -1,5 +1,6 @@
 //! What is measured: one scenario a file.
 
+mod call;
 mod requests;
 mod throughput;
 
@@ -17,6 +18,8 @@ pub(crate) enum Scenario {
     Throughput,
     /// Files of some sizes: requests per second.
     Requests,
+    /// What a handoff costs: the call, and the whole request.
+    Call,
 }
 
 impl Scenario {
@@ -34,6 +37,7 @@ impl Scenario {
         let mut section = match self {
             Scenario::Throughput => throughput::run(plan),
             Scenario::Requests => requests::run(plan),
+            Scenario::Call => call::run(plan),
         }?;
         section.seconds = begun.elapsed().as_secs_f64();
         Ok(section)
