@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
+use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use nix::errno::Errno;
@@ -15,6 +16,7 @@ pub(crate) struct Client {
     address: SocketAddr,
     request: Vec<u8>,
     body_bytes: u64,
+    patience: Duration,
     stream: Option<TcpStream>,
     /// Never touched: what MSG_TRUNC discards has a length but no place.
     nowhere: Vec<u8>,
@@ -22,9 +24,9 @@ pub(crate) struct Client {
 
 /// The part of a response that a client looks at.
 #[derive(Debug, PartialEq, Eq)]
-struct Head {
-    length: usize,
-    status: u16,
+pub(crate) struct Head {
+    pub(crate) length: usize,
+    pub(crate) status: u16,
     body_bytes: Option<u64>,
     closes: bool,
 }
@@ -36,6 +38,7 @@ impl Client {
             address,
             request: format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n").into_bytes(),
             body_bytes,
+            patience: PATIENCE,
             stream: None,
             nowhere: vec![0; DISCARD_BYTES],
         }
@@ -48,6 +51,12 @@ impl Client {
         self
     }
 
+    /// Waits no longer than this for anything.
+    pub(crate) fn patient_for(mut self, patience: Duration) -> Client {
+        self.patience = patience;
+        self
+    }
+
     /// One request and the whole answer.
     ///
     /// # Errors
@@ -55,7 +64,7 @@ impl Client {
     pub(crate) fn exchange(&mut self) -> anyhow::Result<()> {
         let mut stream = match self.stream.take() {
             Some(stream) => stream,
-            None => connect(self.address)?,
+            None => connect(self.address, self.patience)?,
         };
         stream.write_all(&self.request)?;
         let mut ahead = [0; MAX_HEAD_BYTES];
@@ -84,15 +93,12 @@ impl Client {
     }
 }
 
-/// Connects, with the time limits of all clients.
-///
-/// # Errors
-/// Those of connect(2).
-pub(crate) fn connect(address: SocketAddr) -> anyhow::Result<TcpStream> {
-    let stream = TcpStream::connect(address).with_context(|| format!("connecting to {address}"))?;
+fn connect(address: SocketAddr, patience: Duration) -> anyhow::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&address, patience)
+        .with_context(|| format!("connecting to {address}"))?;
     stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(patience))?;
+    stream.set_write_timeout(Some(patience))?;
     Ok(stream)
 }
 
@@ -111,7 +117,7 @@ fn read_head(stream: &mut TcpStream, ahead: &mut [u8]) -> anyhow::Result<(Head, 
     }
 }
 
-fn parse_head(bytes: &[u8]) -> anyhow::Result<Option<Head>> {
+pub(crate) fn parse_head(bytes: &[u8]) -> anyhow::Result<Option<Head>> {
     let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else {
         return Ok(None);
     };

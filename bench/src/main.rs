@@ -10,9 +10,11 @@
 mod arguments;
 mod client;
 mod cpu;
+mod crowd;
 mod limits;
 mod load;
 mod machine;
+mod memory;
 mod peer;
 mod plan;
 mod report;
@@ -21,6 +23,7 @@ mod results;
 mod rounds;
 mod scenario;
 mod server;
+mod sockets;
 mod statistics;
 mod template;
 

@@ -46,6 +46,9 @@ pub(crate) const NGINX_SEND_FILE: Peer = Peer::new("nginx-send_file", Web::Nginx
 pub(crate) const LIGHTTPD_XSENDFILE: Peer =
     Peer::new("lighttpd-xsendfile", Web::Lighttpd, Way::Redirect);
 
+/// The length of what [`Peer::page`] answers.
+pub(crate) const HELLO_BYTES: u64 = 12;
+
 impl Peer {
     /// All of them, in the order of the tables.
     pub(crate) const ALL: [Peer; 10] = [
@@ -68,6 +71,15 @@ impl Peer {
     /// Whether a script of PHP answers.
     pub(crate) fn runs_php(self) -> bool {
         !matches!(self.way, Way::Static | Way::Relay)
+    }
+
+    /// What a client asks for to get a page; where there is no PHP, a file of that length.
+    pub(crate) fn page(self) -> &'static str {
+        match self.way {
+            Way::Static => "/files/page.txt",
+            Way::Relay => "/relay.php?file=page.txt",
+            _ => "/page.php",
+        }
     }
 
     /// What a client asks for to get this file.

@@ -52,6 +52,8 @@ pub(crate) type Cpu = BTreeMap<Role, Duration>;
 pub(crate) struct Options {
     /// Flags of the manager.
     pub(crate) manager_flags: Vec<&'static str>,
+    /// Words for nginx's `listen`.
+    pub(crate) listen: &'static str,
 }
 
 /// A running peer.
@@ -62,6 +64,7 @@ pub(crate) struct Server {
     pub(crate) manager: Option<Manager>,
     processes: Vec<(Role, Process)>,
     folder: Folder,
+    listen: &'static str,
 }
 
 impl Server {
@@ -84,6 +87,7 @@ impl Server {
             manager,
             processes: Vec::new(),
             folder,
+            listen: options.listen,
         };
         server
             .start_processes()
@@ -131,6 +135,12 @@ impl Server {
         cpu
     }
 
+    /// The physical memory of the web server and of PHP.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        let processes = self.processes.iter();
+        processes.map(|(_, process)| process.resident_bytes()).sum()
+    }
+
     /// The ends of its logs, for a failure's message.
     pub(crate) fn log_tails(&self) -> String {
         let mut text = String::new();
@@ -154,7 +164,7 @@ impl Server {
         let values = [
             ("snippet", snippet.to_owned()),
             ("address", self.address.to_string()),
-            ("listen", String::new()),
+            ("listen", self.listen.to_owned()),
             ("account", account_lines("user ACCOUNT;")),
         ];
         let config = include_str!("../config/nginx.conf");

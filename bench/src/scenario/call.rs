@@ -15,6 +15,7 @@ use send_file_php_tests::stack::{Kind, Options, Stack};
 
 use crate::client::Client;
 use crate::limits::PATIENCE;
+use crate::peer::HELLO_BYTES;
 use crate::plan::Plan;
 use crate::results::Section;
 use crate::rounds::interleave;
@@ -36,8 +37,6 @@ const ROUNDS: usize = 7;
 /// Of each kind in a turn, of which the median counts.
 const REQUESTS: usize = 60;
 const SMOKE_REQUESTS: usize = 3;
-
-const HELLO_BYTES: u64 = 12;
 
 pub(crate) fn run(plan: &Plan) -> anyhow::Result<Section> {
     let mut section = plan.section(NAME, RATIO);

@@ -1,7 +1,9 @@
 //! What is measured: one scenario a file.
 
 mod call;
+mod crowded;
 mod requests;
+mod slow;
 mod throughput;
 
 use std::time::Instant;
@@ -20,6 +22,10 @@ pub(crate) enum Scenario {
     Requests,
     /// What a handoff costs: the call, and the whole request.
     Call,
+    /// Ten thousand slow downloads: what a page feels of them, and what they cost.
+    Slow,
+    /// Two hundred slow clients on every peer: who is served.
+    Crowded,
 }
 
 impl Scenario {
@@ -38,6 +44,8 @@ impl Scenario {
             Scenario::Throughput => throughput::run(plan),
             Scenario::Requests => requests::run(plan),
             Scenario::Call => call::run(plan),
+            Scenario::Slow => slow::run(plan),
+            Scenario::Crowded => crowded::run(plan),
         }?;
         section.seconds = begun.elapsed().as_secs_f64();
         Ok(section)
