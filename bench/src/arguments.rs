@@ -34,6 +34,10 @@ pub(crate) struct Arguments {
     #[arg(long, default_value = "bench/results")]
     pub(crate) results: PathBuf,
 
+    /// The page whose figures are brought up to date with them.
+    #[arg(long, default_value = "README.md")]
+    pub(crate) readme: PathBuf,
+
     /// Be the FastCGI responder at this socket that sends the files of a folder.
     #[arg(long, hide = true, num_args = 2, value_names = ["SOCKET", "FOLDER"])]
     pub(crate) responder: Vec<PathBuf>,

@@ -27,7 +27,7 @@ pub(crate) struct Client {
 pub(crate) struct Head {
     pub(crate) length: usize,
     pub(crate) status: u16,
-    body_bytes: Option<u64>,
+    pub(crate) body_bytes: Option<u64>,
     closes: bool,
 }
 

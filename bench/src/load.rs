@@ -55,7 +55,7 @@ impl Load {
             Ok(responses)
         };
         let responses = std::thread::scope(|scope| -> anyhow::Result<u64> {
-            let clients: Vec<_> = (0..self.connections).map(|_| scope.spawn(&one)).collect();
+            let clients: Vec<_> = (0..self.connections).map(|_| scope.spawn(one)).collect();
             let mut sum = 0;
             for client in clients {
                 sum += client.join().expect("a client does not panic")?;

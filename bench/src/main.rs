@@ -34,7 +34,6 @@ use send_file_php_tests::limits::WORKERS;
 
 use crate::arguments::Arguments;
 use crate::plan::Plan;
-use crate::results::Results;
 use crate::scenario::Scenario;
 
 fn main() -> ExitCode {
@@ -56,11 +55,15 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         [] => Scenario::all(),
         some => some,
     };
-    let mut results = Results::default();
+    let mut results = report::load(&arguments.results)?;
     for scenario in scenarios {
         let section = scenario.run(&plan)?;
         println!("{}", report::markdown::section(&section));
         results.put(section);
+        // What a part of the peers or the least size gives is no result.
+        if !arguments.smoke && arguments.peers.is_empty() {
+            report::save(&results, &arguments.results, &arguments.readme)?;
+        }
     }
     Ok(())
 }

@@ -50,15 +50,15 @@ impl Plan {
     }
 
     /// The section of a scenario that begins now.
-    pub(crate) fn section(&self, scenario: &str, primary: &str) -> Section {
+    pub(crate) fn section(&self, scenario: &str) -> Section {
         Section {
             scenario: scenario.to_owned(),
             date: httpdate::fmt_http_date(SystemTime::now()),
             commit: machine::commit(),
             machine: Machine::current(),
             seconds: 0.0,
-            primary: primary.to_owned(),
             series: Vec::new(),
+            comparisons: Vec::new(),
         }
     }
 }

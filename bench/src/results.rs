@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::machine::Machine;
-use crate::peer::Peer;
+use crate::peer::{Peer, Way};
 use crate::statistics::{self, Ratio};
 
 /// All scenarios, each as it was run last.
@@ -23,9 +23,22 @@ pub(crate) struct Section {
     pub(crate) machine: Machine,
     /// How long it took.
     pub(crate) seconds: f64,
-    /// The quantity that ratios are of.
-    pub(crate) primary: String,
     pub(crate) series: Vec<Series>,
+    pub(crate) comparisons: Vec<Comparison>,
+}
+
+/// Two series, in every work, whose ratio says something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Comparison {
+    pub(crate) over: Side,
+    pub(crate) under: Side,
+}
+
+/// A series of each work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Side {
+    pub(crate) peer: String,
+    pub(crate) quantity: String,
 }
 
 /// The rounds of one quantity of one peer.
@@ -87,16 +100,31 @@ impl Section {
         self.values(work, peer, quantity).map(statistics::median)
     }
 
-    /// How one peer does in units of another.
-    pub(crate) fn ratio(
-        &self,
-        work: &str,
-        over: &str,
-        under: &str,
-        quantity: &str,
-    ) -> Option<Ratio> {
-        let over = self.values(work, over, quantity)?;
-        let under = self.values(work, under, quantity)?;
+    /// From now on the ratio of these two, peer and quantity each, is one of the results.
+    pub(crate) fn compare(&mut self, over: (&str, &str), under: (&str, &str)) {
+        let side = |(peer, quantity): (&str, &str)| Side {
+            peer: peer.to_owned(),
+            quantity: quantity.to_owned(),
+        };
+        self.comparisons.push(Comparison {
+            over: side(over),
+            under: side(under),
+        });
+    }
+
+    /// What this project does in units of every other peer.
+    pub(crate) fn compare_with_all(&mut self, peers: &[Peer], quantity: &str) {
+        let is_ours = |peer: &&Peer| peer.way == Way::SendFile;
+        for ours in peers.iter().filter(is_ours) {
+            for other in peers.iter().filter(|other| *other != ours) {
+                self.compare((ours.name, quantity), (other.name, quantity));
+            }
+        }
+    }
+
+    pub(crate) fn ratio(&self, work: &str, comparison: &Comparison) -> Option<Ratio> {
+        let values = |side: &Side| self.values(work, &side.peer, &side.quantity);
+        let (over, under) = (values(&comparison.over)?, values(&comparison.under)?);
         Some(statistics::ratio(over, under))
     }
 
@@ -120,7 +148,10 @@ impl Section {
     }
 }
 
-fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+/// Each once, in the order of their first appearance.
+pub(crate) fn distinct<'a, T: PartialEq + ?Sized>(
+    names: impl Iterator<Item = &'a T>,
+) -> Vec<&'a T> {
     let mut distinct = Vec::new();
     for name in names {
         if !distinct.contains(&name) {

@@ -52,6 +52,8 @@ pub(crate) type Cpu = BTreeMap<Role, Duration>;
 pub(crate) struct Options {
     /// Flags of the manager.
     pub(crate) manager_flags: Vec<&'static str>,
+    /// A line of php.ini.
+    pub(crate) ini: &'static str,
     /// Words for nginx's `listen`.
     pub(crate) listen: &'static str,
 }
@@ -73,7 +75,7 @@ impl Server {
     /// # Errors
     /// Names the program that failed, with the end of its log.
     pub(crate) fn start(peer: Peer, options: &Options) -> anyhow::Result<Server> {
-        let folder = Folder::create(peer)?;
+        let folder = Folder::create(peer, options.ini)?;
         let manager = match peer.way {
             Way::SendFile => Some(Manager::start(
                 &folder.path("manager"),
@@ -257,7 +259,7 @@ struct Folder {
 }
 
 impl Folder {
-    fn create(peer: Peer) -> anyhow::Result<Folder> {
+    fn create(peer: Peer, line: &str) -> anyhow::Result<Folder> {
         let folder = Folder {
             dir: Run::current().folder(peer.name)?,
         };
@@ -278,6 +280,7 @@ impl Folder {
             let extension = Products::current()?.extension.display().to_string();
             values.push(("extension", extension));
         }
+        ini += line;
         folder.write("php.ini", &ini, &values)?;
         Ok(folder)
     }

@@ -1,8 +1,60 @@
 //! Tables.
 
-use crate::peer::{APACHE_SEND_FILE, NGINX_SEND_FILE};
-use crate::results::Section;
+use super::targets::Verdict;
+use crate::results::{Results, Section, distinct};
 use crate::statistics::Ratio;
+
+/// The whole page.
+pub(crate) fn document(results: &Results, verdicts: &[Verdict], plots: &[String]) -> String {
+    let mut text = INTRODUCTION.to_owned();
+    let machines = distinct(results.sections.iter().map(|section| &section.machine));
+    for machine in machines {
+        text += &format!(
+            "\n{}, {} cores, Linux {}.\n{}.\n",
+            machine.processor,
+            machine.cores,
+            machine.kernel,
+            machine.versions.join("; ")
+        );
+    }
+    text += &format!("\n## Targets\n{}", targets(verdicts));
+    for section in &results.sections {
+        text += &format!("\n{}", self::section(section));
+        let plot = format!("{}.svg", section.scenario);
+        if plots.contains(&plot) {
+            text += &format!("\n![{}]({plot})\n", section.scenario);
+        }
+    }
+    text
+}
+
+const INTRODUCTION: &str = "\
+# Figures
+
+Written by `make bench`. Servers, PHP, the manager and the clients share the cores of one machine, so trust the ratios and not the
+absolutes. Medians of rounds in which the peers took turns in changing order; in parentheses the interval that a ratio is in
+with 95 % confidence (bootstrap over rounds). Every answer was checked for its status and its exact length. Processor time
+is that of all processes of a server; what the kernel does on the loopback device counts for whoever runs at that moment, so that part of the
+receiving is the sender's, and the discarding the clients'.
+";
+
+/// What was to be reached, and whether it is.
+pub(crate) fn targets(verdicts: &[Verdict]) -> String {
+    let mut table = Table::new("work", &["target", "measured", "reached"]);
+    for verdict in verdicts {
+        let reached = match verdict.is_reached {
+            Some(true) => "yes",
+            Some(false) => "**no**",
+            None => "",
+        };
+        let cells = [&verdict.target[..], &verdict.measured, reached];
+        table.add(
+            &verdict.work,
+            cells.into_iter().map(|cell| Some(cell.to_owned())),
+        );
+    }
+    table.text
+}
 
 /// All tables of a section.
 pub(crate) fn section(section: &Section) -> String {
@@ -13,9 +65,7 @@ pub(crate) fn section(section: &Section) -> String {
     for work in section.works() {
         text += &medians(section, work);
     }
-    for ours in [APACHE_SEND_FILE.name, NGINX_SEND_FILE.name] {
-        text += &ratios(section, ours);
-    }
+    text += &ratios(section);
     text
 }
 
@@ -32,25 +82,30 @@ fn medians(section: &Section, work: &str) -> String {
     table.text
 }
 
-/// A row for each peer, a column for each work: how much of it this one does.
-fn ratios(section: &Section, ours: &str) -> String {
+/// A row for each comparison, a column for each work.
+fn ratios(section: &Section) -> String {
     let works = section.works();
-    let title = format!("{} of {ours}, with that of each as 1", section.primary);
-    let mut table = Table::new(&title, &works);
-    let peers = works.first().map(|work| section.peers(work));
-    let mut peers = peers.unwrap_or_default();
-    if !peers.contains(&ours) {
-        return String::new();
+    let mut text = String::new();
+    let mut table = Table::new("ratio", &works);
+    let mut last_peer = None;
+    for comparison in &section.comparisons {
+        let (over, under) = (&comparison.over, &comparison.under);
+        if last_peer.is_some_and(|last| last != &over.peer) && over.quantity == under.quantity {
+            text += &std::mem::replace(&mut table, Table::new("ratio", &works)).text;
+        }
+        last_peer = Some(&over.peer);
+        let name = if over.quantity == under.quantity {
+            format!("{}: {} / {}", over.quantity, over.peer, under.peer)
+        } else {
+            format!("{}: {} / {}", over.peer, over.quantity, under.quantity)
+        };
+        let cells = works.iter().map(|work| section.ratio(work, comparison));
+        table.add(&name, cells.map(|ratio| ratio.map(interval)));
     }
-    peers.retain(|peer| *peer != ours);
-    for peer in peers {
-        let ratio_in = |work: &&str| section.ratio(work, ours, peer, &section.primary);
-        table.add(
-            peer,
-            works.iter().map(ratio_in).map(|ratio| ratio.map(interval)),
-        );
+    if last_peer.is_some() {
+        text += &table.text;
     }
-    table.text
+    text
 }
 
 struct Table {

@@ -27,11 +27,13 @@ pub(crate) const HEADERS: &str = "headers alone us";
 pub(crate) const BEYOND: &str = "beyond headers us";
 pub(crate) const REQUEST: &str = "request us";
 pub(crate) const PAGE: &str = "hello page us";
-pub(crate) const RATIO: &str = "request / hello page";
 
 /// Bodies that are handed over, all of them.
 pub(crate) const SIZES: [(&str, u64); 3] =
     [("20 KB", 20_000), ("100 KB", 100_000), ("1 MB", 1_000_000)];
+
+/// Of all stacks, those that targets are for.
+pub(crate) const JUDGED: [&str; 2] = ["apache_mod_php", "nginx_fpm_unix"];
 
 const ROUNDS: usize = 7;
 /// Of each kind in a turn, of which the median counts.
@@ -39,10 +41,14 @@ const REQUESTS: usize = 60;
 const SMOKE_REQUESTS: usize = 3;
 
 pub(crate) fn run(plan: &Plan) -> anyhow::Result<Section> {
-    let mut section = plan.section(NAME, RATIO);
+    let mut section = plan.section(NAME);
     let mut times = Times::create()?;
     let stacks = start_stacks()?;
     let requests = plan.scaled(REQUESTS, SMOKE_REQUESTS);
+    for stack in &stacks {
+        let peer = stack.kind.name();
+        section.compare((peer, REQUEST), (peer, PAGE));
+    }
     for (work, bytes) in SIZES {
         let file = Sample::create(&format!("call-{bytes}.bin"), bytes)?;
         for stack in &stacks {
@@ -91,7 +97,7 @@ fn turn(
     file: &Sample,
     requests: usize,
     times: &mut Times,
-) -> anyhow::Result<[(&'static str, f64); 6]> {
+) -> anyhow::Result<[(&'static str, f64); 5]> {
     let of_file = |script: &str| format!("/{script}?file={}", file.name);
     let client = |target: &str, bytes| Client::new(stack.address, target, bytes).closing();
     let (mut calls, mut headers, mut sends, mut pages) = (vec![], vec![], vec![], vec![]);
@@ -111,7 +117,6 @@ fn turn(
         (BEYOND, call - header),
         (REQUEST, send),
         (PAGE, page),
-        (RATIO, send / page),
     ])
 }
 

@@ -30,7 +30,7 @@ const TIME: Duration = Duration::from_secs(3);
 const SMOKE_TIME: Duration = Duration::from_millis(300);
 
 pub(crate) fn run(plan: &Plan) -> anyhow::Result<Section> {
-    let mut section = plan.section(NAME, SERVED);
+    let mut section = plan.section(NAME);
     let file = Sample::create("crowded.bin", FILE_BYTES)?;
     Sample::create_with("page.txt", |out| {
         std::io::Write::write_all(out, b"hello, world")
@@ -53,7 +53,7 @@ pub(crate) fn run(plan: &Plan) -> anyhow::Result<Section> {
         let tcp = sockets::of_server(server.address)?;
         section.add(&work, peer.name, SERVED, served as f64);
         section.add(&work, peer.name, PAGE, f64::from(page.is_ok()));
-        let each = tcp.bytes as f64 / 1e3 / served.max(1) as f64;
+        let each = tcp.bytes as f64 / 1024.0 / served.max(1) as f64;
         section.add(&work, peer.name, TCP_MEMORY, each);
         crowd.end().with_context(|| peer.name)?;
     }

@@ -1,10 +1,12 @@
 //! What is measured: one scenario a file.
 
-mod call;
-mod crowded;
-mod requests;
-mod slow;
-mod throughput;
+pub(crate) mod call;
+pub(crate) mod cells;
+pub(crate) mod cold;
+pub(crate) mod crowded;
+pub(crate) mod requests;
+pub(crate) mod slow;
+pub(crate) mod throughput;
 
 use std::time::Instant;
 
@@ -26,6 +28,10 @@ pub(crate) enum Scenario {
     Slow,
     /// Two hundred slow clients on every peer: who is served.
     Crowded,
+    /// Fifty readers of a cold disk beside one warm download.
+    Cold,
+    /// The same work by one cell and by two.
+    Cells,
 }
 
 impl Scenario {
@@ -46,6 +52,8 @@ impl Scenario {
             Scenario::Call => call::run(plan),
             Scenario::Slow => slow::run(plan),
             Scenario::Crowded => crowded::run(plan),
+            Scenario::Cold => cold::run(plan),
+            Scenario::Cells => cells::run(plan),
         }?;
         section.seconds = begun.elapsed().as_secs_f64();
         Ok(section)

@@ -26,7 +26,8 @@ const TIME: Duration = Duration::from_millis(500);
 const SMOKE_TIME: Duration = Duration::from_millis(20);
 
 pub(crate) fn run(plan: &Plan) -> anyhow::Result<Section> {
-    let mut section = plan.section(NAME, RATE);
+    let mut section = plan.section(NAME);
+    section.compare_with_all(&plan.peers, RATE);
     let servers = plan.start_peers()?;
     let time = plan.scaled(TIME, SMOKE_TIME);
     for (work, bytes) in SIZES {

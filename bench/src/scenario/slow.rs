@@ -34,21 +34,21 @@ const SMOKE_COUNTS: [(&str, usize); 2] = [("10 downloads", 10), ("40 downloads",
 const FILE_BYTES: u64 = 20_000_000;
 
 /// For processor time.
-const WINDOW: Duration = Duration::from_secs(15);
+const WINDOW: Duration = Duration::from_secs(12);
 const SMOKE_WINDOW: Duration = Duration::from_millis(200);
 
 /// What each client takes at its start has to be over.
-const SETTLING: Duration = Duration::from_secs(4);
+const SETTLING: Duration = Duration::from_secs(3);
 
 /// Enough that the p99 is not one of them, a pause apart: a page is loaded now and then.
-const PAGES: usize = 1500;
+const PAGES: usize = 1000;
 const SMOKE_PAGES: usize = 10;
 const PAUSE: Duration = Duration::from_millis(4);
 
 pub(crate) fn run(plan: &Plan) -> anyhow::Result<Section> {
     let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
     setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
-    let mut section = plan.section(NAME, PAGE);
+    let mut section = plan.section(NAME);
     let file = Sample::create("slow.bin", FILE_BYTES)?;
     for peer in [APACHE_SEND_FILE, NGINX_SEND_FILE] {
         if !plan.peers.contains(&peer) {
@@ -83,7 +83,8 @@ fn measure(
     for (work, count) in plan.scaled(COUNTS, SMOKE_COUNTS) {
         crowd.grow(count)?;
         std::thread::sleep(plan.scaled(SETTLING, SMOKE_WINDOW));
-        let each = |bytes: u64, idle: u64| bytes.saturating_sub(idle) as f64 / 1e3 / count as f64;
+        let each =
+            |bytes: u64, idle: u64| bytes.saturating_sub(idle) as f64 / 1024.0 / count as f64;
         let mut add = |quantity, value| section.add(work, peer, quantity, value);
         add(MEMORY, each(memory::of_manager(manager), idle_memory));
         add(WEB_MEMORY, each(server.resident_bytes(), idle_web));

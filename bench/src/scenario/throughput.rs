@@ -42,7 +42,8 @@ struct Work {
 }
 
 pub(crate) fn run(plan: &Plan) -> anyhow::Result<Section> {
-    let mut section = plan.section(NAME, RATE);
+    let mut section = plan.section(NAME);
+    section.compare_with_all(&plan.peers, RATE);
     let file = Sample::create("throughput.bin", plan.scaled(FILE_BYTES, SMOKE_BYTES))?;
     let servers = plan.start_peers()?;
     for server in &servers {
