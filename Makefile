@@ -5,7 +5,7 @@ PHP_CONFIG ?= php-config
 PREFIX ?= /usr/local
 CARGO_TARGET_DIR ?= target
 
-.PHONY: demo demo-apache demo-fpm test build install lint phpt chaos figures fuzz test-docker packages clean
+.PHONY: demo demo-apache demo-fpm test build install lint phpt chaos bench fuzz test-docker packages clean
 
 # Downloads 200 MB from a PHP script while its only PHP process answers pages.
 demo: STACK = cli-server
@@ -22,7 +22,7 @@ demo demo-apache demo-fpm:
 
 # Everything: formatting, lints, unit, property, protocol, phpt and end-to-end tests.
 test:
-	packaging/install-packages.sh build test
+	packaging/install-packages.sh build bench
 	php-tests/run-all.sh
 
 build:
@@ -57,11 +57,12 @@ chaos:
 	$(if $(SEED),SEED=$(SEED)) $(CARGO) run --release --quiet -p send-file-php-tests --bin send-file-chaos -- $(ARGS)
 	$(if $(ARGS),,$(if $(SEED),SEED=$(SEED)) $(CARGO) run --release --quiet -p send-file-php-tests --bin send-file-chaos -- --splits --downloads 2000 --kills 200)
 
-# What a handoff costs and saves on each stack, as Markdown; takes some minutes.
-figures:
-	packaging/install-packages.sh build test
+# Beside its peers: nginx, Apache, mod_xsendfile, X-Accel-Redirect, lighttpd, readfile(). Writes bench/results/; takes some 20 minutes.
+# `make bench ARGS="throughput --rounds 3"` measures a part, ARGS=--smoke only sees whether it works.
+bench:
+	packaging/install-packages.sh build bench
 	$(CARGO) build --release --quiet
-	$(CARGO) run --release --quiet -p send-file-php-tests --bin send-file-figures
+	$(CARGO) run --release --quiet -p send-file-bench -- $(ARGS)
 
 # Each fuzz target for FUZZ_SECONDS (60) seconds; fails on a finding. More in fuzz/run.sh.
 fuzz:

@@ -4,6 +4,7 @@
 #   packaging/install-packages.sh build            to compile the extension and the manager
 #   packaging/install-packages.sh cli apache fpm   to run PHP's own server, Apache with mod_php, nginx with php-fpm
 #   packaging/install-packages.sh test             everything the tests need
+#   packaging/install-packages.sh bench            what `make bench` compares with, besides
 #   packaging/install-packages.sh fuzz             to compile libFuzzer into the fuzz targets
 #
 # Never asks. Uses sudo if it is not root. Does not start any service.
@@ -14,6 +15,7 @@ cli="php-cli"
 apache="apache2 libapache2-mod-php"
 fpm="nginx php-fpm"
 test="$cli $apache $fpm lighttpd php-cgi curl openssl procps wget aria2 chromium bindfs fuse3"
+bench="$test libapache2-mod-xsendfile iproute2"
 fuzz="g++ gcc libc6-dev make"
 
 packages=""
@@ -24,8 +26,9 @@ for purpose in "$@"; do
         apache) packages="$packages $apache" ;;
         fpm) packages="$packages $fpm" ;;
         test) packages="$packages $test" ;;
+        bench) packages="$packages $bench" ;;
         fuzz) packages="$packages $fuzz" ;;
-        *) echo "$0: unknown purpose '$purpose' (build, cli, apache, fpm, test, fuzz)" >&2; exit 2 ;;
+        *) echo "$0: unknown purpose '$purpose' (build, cli, apache, fpm, test, bench, fuzz)" >&2; exit 2 ;;
     esac
 done
 

@@ -16,9 +16,11 @@ run cargo build --release
 run cargo fmt --all --check
 run cargo clippy --workspace --all-targets -- -D warnings
 # The protocol and end-to-end tests run on the release products, and in order: the loads would disturb each other.
-run cargo test --workspace --exclude send-file-php-tests
+run cargo test --workspace --exclude send-file-php-tests --exclude send-file-bench
 run php-tests/phpt.sh
 run cargo test --release -p send-file-php-tests
+# Only whether it works: what it measures beside other tests is nothing to go by.
+run cargo test --release -p send-file-bench
 
 sum() { awk "$1 { total += \$$2 } END { print total + 0 }" "$log"; }
 passed=$(($(sum '/^test result:/' 4) + $(sum '/^Tests passed/' 4)))

@@ -25,7 +25,7 @@ mod multipart;
 pub mod places;
 mod plan;
 mod processes;
-mod random;
+pub mod random;
 mod raw;
 mod report;
 mod settings;

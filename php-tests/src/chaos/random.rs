@@ -2,19 +2,26 @@
 
 /// A sequence of pseudo-random numbers (splitmix64).
 #[derive(Clone, Debug)]
-pub(crate) struct Random(u64);
+pub struct Random(u64);
 
 /// What a sequence is for, so that no two kinds of plan share one.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Purpose {
+pub enum Purpose {
+    /// Which files there are.
     File = 1,
+    /// What a download is like.
     Download = 2,
+    /// Who is killed when.
     Blow = 3,
+    /// Who is measured first.
+    Order = 4,
+    /// Which rounds are drawn again.
+    Resample = 5,
 }
 
 impl Random {
     /// The sequence of the thing with this number.
-    pub(crate) fn new(seed: u64, purpose: Purpose, number: u64) -> Random {
+    pub fn new(seed: u64, purpose: Purpose, number: u64) -> Random {
         Random(mix(mix(seed ^ mix(purpose as u64)) ^ number))
     }
 
@@ -24,7 +31,7 @@ impl Random {
     }
 
     /// From 0 up to, and without, the bound.
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+    pub fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound.max(1)
     }
 

@@ -50,6 +50,9 @@ impl Layout {
             let copy = dir.join("docroot").join(script.file_name());
             fs::write(copy, fs::read(script.path())?)?;
         }
+        for (name, text) in &options.scripts {
+            fs::write(dir.join("docroot").join(name), text)?;
+        }
         let manager = match &options.manager {
             Some(flags) => Some(Manager::start(&dir.join("manager"), flags)?),
             None => None,

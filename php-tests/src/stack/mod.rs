@@ -83,6 +83,8 @@ pub struct Options {
     pub manager: Option<Vec<&'static str>>,
     /// Lines of php.ini, after the usual ones.
     pub ini: Vec<String>,
+    /// More scripts, by name and text.
+    pub scripts: Vec<(&'static str, &'static str)>,
 }
 
 impl Options {
@@ -100,13 +102,20 @@ impl Options {
     pub fn with_manager_flags(flags: &[&'static str]) -> Options {
         Options {
             manager: Some(flags.to_vec()),
-            ini: Vec::new(),
+            ..Options::default()
         }
     }
 
     /// Without a manager: every file is streamed in-process.
     pub fn without_manager() -> Options {
         Options::default()
+    }
+
+    /// With one more script beside those of the tests.
+    #[must_use]
+    pub fn script(mut self, name: &'static str, text: &'static str) -> Options {
+        self.scripts.push((name, text));
+        self
     }
 
     /// With one more line of php.ini.

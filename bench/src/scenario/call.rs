@@ -1,0 +1,161 @@
+//! What a handoff costs the one who asks for it: the time inside of send_file(), and that of the whole request.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::os::fd::AsFd;
+use std::time::Instant;
+
+use anyhow::{Context, ensure};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::mkfifo;
+use send_file_php_tests::files::Sample;
+use send_file_php_tests::run::Run;
+use send_file_php_tests::stack::{Kind, Options, Stack};
+
+use crate::client::Client;
+use crate::limits::PATIENCE;
+use crate::peer::HELLO_BYTES;
+use crate::plan::Plan;
+use crate::results::Section;
+use crate::rounds::interleave;
+use crate::statistics::median;
+
+pub(crate) const NAME: &str = "call";
+pub(crate) const CALL: &str = "send_file() us";
+pub(crate) const HEADERS: &str = "headers alone us";
+pub(crate) const BEYOND: &str = "beyond headers us";
+pub(crate) const REQUEST: &str = "request us";
+pub(crate) const PAGE: &str = "hello page us";
+
+/// Bodies that are handed over, all of them.
+pub(crate) const SIZES: [(&str, u64); 3] =
+    [("20 KB", 20_000), ("100 KB", 100_000), ("1 MB", 1_000_000)];
+
+/// Of all stacks, those that targets are for.
+pub(crate) const JUDGED: [&str; 2] = ["apache_mod_php", "nginx_fpm_unix"];
+
+const ROUNDS: usize = 7;
+/// Of each kind in a turn, of which the median counts.
+const REQUESTS: usize = 60;
+const SMOKE_REQUESTS: usize = 3;
+
+pub(crate) fn run(plan: &Plan) -> anyhow::Result<Section> {
+    let mut section = plan.section(NAME);
+    let mut times = Times::create()?;
+    let stacks = start_stacks()?;
+    let requests = plan.scaled(REQUESTS, SMOKE_REQUESTS);
+    for stack in &stacks {
+        let peer = stack.kind.name();
+        section.compare((peer, REQUEST), (peer, PAGE));
+    }
+    for (work, bytes) in SIZES {
+        let file = Sample::create(&format!("call-{bytes}.bin"), bytes)?;
+        for stack in &stacks {
+            // Warms up.
+            turn(stack, &file, requests, &mut times).with_context(|| stack.log_tails())?;
+        }
+        interleave(plan.rounds(ROUNDS), plan.seed, &stacks, |stack| {
+            let taken =
+                turn(stack, &file, requests, &mut times).with_context(|| stack.log_tails())?;
+            for (quantity, value) in taken {
+                section.add(work, stack.kind.name(), quantity, value);
+            }
+            Ok(())
+        })?;
+    }
+    for stack in &stacks {
+        // Two of each four requests are downloads; where PHP sent one itself, this would wait in vain.
+        let turns = SIZES.len() * (plan.rounds(ROUNDS) + 1);
+        stack.manager().wait_for_jobs("", 2 * requests * turns)?;
+    }
+    Ok(section)
+}
+
+fn start_stacks() -> anyhow::Result<Vec<Stack>> {
+    let options = Options::with_manager()
+        .ini("zend_extension=opcache.so")
+        .ini("send_file.min_size=0")
+        .script(
+            "timed_send.php",
+            include_str!("../../docroot/timed_send.php"),
+        )
+        .script(
+            "timed_headers.php",
+            include_str!("../../docroot/timed_headers.php"),
+        )
+        .script("plain_send.php", include_str!("../../docroot/send.php"))
+        .script("hello.php", include_str!("../../docroot/hello.php"));
+    // Apache sends what comes by FastCGI in chunks, without a length to check.
+    let kinds = Kind::ALL.into_iter().filter(|kind| kind.keeps_lengths());
+    kinds.map(|kind| Stack::start(kind, &options)).collect()
+}
+
+/// The medians of some requests of each kind, taken by turns.
+fn turn(
+    stack: &Stack,
+    file: &Sample,
+    requests: usize,
+    times: &mut Times,
+) -> anyhow::Result<[(&'static str, f64); 5]> {
+    let of_file = |script: &str| format!("/{script}?file={}", file.name);
+    let client = |target: &str, bytes| Client::new(stack.address, target, bytes).closing();
+    let (mut calls, mut headers, mut sends, mut pages) = (vec![], vec![], vec![], vec![]);
+    for _ in 0..requests {
+        client(&of_file("timed_send.php"), file.len).exchange()?;
+        calls.push(times.next_us()?);
+        client("/timed_headers.php", HELLO_BYTES).exchange()?;
+        headers.push(times.next_us()?);
+        sends.push(timed(client(&of_file("plain_send.php"), file.len))?);
+        pages.push(timed(client("/hello.php", HELLO_BYTES))?);
+    }
+    let (call, header) = (median(&calls), median(&headers));
+    let (send, page) = (median(&sends), median(&pages));
+    Ok([
+        (CALL, call),
+        (HEADERS, header),
+        (BEYOND, call - header),
+        (REQUEST, send),
+        (PAGE, page),
+    ])
+}
+
+/// From connecting to the last byte, in microseconds.
+fn timed(mut client: Client) -> anyhow::Result<f64> {
+    let begun = Instant::now();
+    client.exchange()?;
+    Ok(begun.elapsed().as_secs_f64() * 1e6)
+}
+
+/// What scripts tell of the time they took, once that is over.
+struct Times {
+    lines: BufReader<File>,
+}
+
+impl Times {
+    fn create() -> anyhow::Result<Times> {
+        let path = Run::current().dir().join("times.fifo");
+        // Scripts have another account.
+        let before = umask(Mode::empty());
+        let made = mkfifo(&path, Mode::from_bits_truncate(0o666));
+        umask(before);
+        made.context("making a FIFO")?;
+        // For writing, too: it does not end when a script has closed it.
+        let file = File::options().read(true).write(true).open(&path)?;
+        Ok(Times {
+            lines: BufReader::new(file),
+        })
+    }
+
+    fn next_us(&mut self) -> anyhow::Result<f64> {
+        if self.lines.buffer().is_empty() {
+            let mut polled = [PollFd::new(self.lines.get_ref().as_fd(), PollFlags::POLLIN)];
+            let ready = poll(&mut polled, PollTimeout::try_from(PATIENCE)?)?;
+            ensure!(ready == 1, "a script did not tell its time");
+        }
+        let mut line = String::new();
+        self.lines.read_line(&mut line)?;
+        let nanoseconds: f64 = line.trim().parse().context("the time of a script")?;
+        Ok(nanoseconds / 1e3)
+    }
+}
