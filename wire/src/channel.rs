@@ -1,6 +1,6 @@
 //! Sending and receiving packets with their descriptors.
 //!
-//! The only file of this crate with unsafe code: the manager receives an offer straight into memory that it shares with
+//! Unsafe code is needed since the manager receives an offer straight into memory that it shares with
 //! its successors, so packet, control data and `msghdr` must lie where it says, which no safe wrapper allows.
 
 use std::io;
