@@ -5,7 +5,7 @@ PHP_CONFIG ?= php-config
 PREFIX ?= /usr/local
 CARGO_TARGET_DIR ?= target
 
-.PHONY: demo demo-apache demo-fpm test build install lint phpt chaos figures fuzz test-docker packages clean
+.PHONY: demo demo-apache demo-fpm test build install lint phpt chaos figures microbench fuzz test-docker packages clean
 
 # Downloads 200 MB from a PHP script while its only PHP process answers pages.
 demo: STACK = cli-server
@@ -62,6 +62,13 @@ figures:
 	packaging/install-packages.sh build test
 	$(CARGO) build --release --quiet
 	$(CARGO) run --release --quiet -p send-file-php-tests --bin send-file-figures
+
+# What the parts cost that run without a system call: packets, the HTTP decision, the tables of the event loop; a minute.
+# `make microbench ARGS=timers` runs those of that name.
+microbench:
+	packaging/install-packages.sh build
+	$(CARGO) bench -p send-file-wire -p send-file-response -p send-file-manager \
+		--bench packets --bench answers --bench tables -- --noplot $(ARGS)
 
 # Each fuzz target for FUZZ_SECONDS (60) seconds; fails on a finding. More in fuzz/run.sh.
 fuzz:
