@@ -5,7 +5,7 @@ PHP_CONFIG ?= php-config
 PREFIX ?= /usr/local
 CARGO_TARGET_DIR ?= target
 
-.PHONY: demo demo-apache demo-fpm test build install lint phpt chaos figures microbench fuzz test-docker packages clean
+.PHONY: demo demo-apache demo-fpm test build install lint phpt chaos figures microbench instructions fuzz test-docker packages clean
 
 # Downloads 200 MB from a PHP script while its only PHP process answers pages.
 demo: STACK = cli-server
@@ -69,6 +69,11 @@ microbench:
 	packaging/install-packages.sh build
 	$(CARGO) bench -p send-file-wire -p send-file-response -p send-file-manager \
 		--bench packets --bench answers --bench tables -- --noplot $(ARGS)
+
+# The instructions and allocations of an offer, a download and a turn, against bench/instructions.txt.
+instructions:
+	packaging/install-packages.sh build test
+	bench/instructions.sh $(ARGS)
 
 # Each fuzz target for FUZZ_SECONDS (60) seconds; fails on a finding. More in fuzz/run.sh.
 fuzz:
