@@ -25,7 +25,7 @@ use crate::filesystem::Mounts;
 use crate::guardian::Foundation;
 use crate::job::{Job, Turn};
 use crate::key::Key;
-use crate::limits::{EVENTS_PER_TURN, HEARTBEAT, LOOP_TURN_BYTES};
+use crate::limits::{ACCEPT_BATCH, EVENTS_PER_TURN, HEARTBEAT, LOOP_TURN_BYTES};
 use crate::master::Seat;
 use crate::outcome::Outcome;
 use crate::peer::{CloseReason, Peer};
@@ -90,6 +90,29 @@ pub enum Leaving {
     Orphaned,
 }
 
+/// What has come since the last turn. It is kept from turn to turn for its memory alone.
+#[derive(Debug)]
+pub struct Arrivals {
+    events: Events,
+    peers: Vec<Handle>,
+}
+
+impl Arrivals {
+    /// Nothing yet, with room for all that one turn takes.
+    pub fn new() -> Arrivals {
+        Arrivals {
+            events: Events::with_capacity(EVENTS_PER_TURN),
+            peers: Vec::with_capacity(EVENTS_PER_TURN + ACCEPT_BATCH),
+        }
+    }
+}
+
+impl Default for Arrivals {
+    fn default() -> Self {
+        Arrivals::new()
+    }
+}
+
 impl EventLoop {
     /// A loop that serves this listener, and goes on with what was found.
     pub fn new(poll: Poll, settings: Settings, foundation: Foundation, found: Found) -> EventLoop {
@@ -132,35 +155,44 @@ impl EventLoop {
     /// # Errors
     /// Those of epoll. The loop must not be dropped then: a successor will want its descriptors.
     pub fn run(&mut self) -> io::Result<Leaving> {
-        let mut events = Events::with_capacity(EVENTS_PER_TURN);
-        let mut waiting_peers = Vec::new();
+        let mut arrivals = Arrivals::new();
         self.start(Instant::now())?;
         loop {
             if let Some(leaving) = self.leaving() {
                 return Ok(leaving);
             }
-            self.wait(&mut events)?;
-            let now = Instant::now();
-            for event in &events {
-                self.dispatch(event, &mut waiting_peers, now);
-            }
-            self.accept(&mut waiting_peers, now);
-            for peer in waiting_peers.drain(..) {
-                self.serve_peer(peer, now);
-            }
-            self.report();
-            self.revive_some(now);
-            self.serve_ready_jobs(now);
-            self.table.head().set_current(None);
-            while let Some(key) = self.timers.pop_expired(now) {
-                self.expire(key, now);
-            }
-            debug_assert!(
-                self.downloads() + self.peers.len() > 0
-                    || (self.census.is_empty() && self.job_descriptors == 0),
-                "with nobody served, something is still counted"
-            );
+            self.turn(&mut arrivals)?;
         }
+    }
+
+    /// Waits for something to do, and does it.
+    ///
+    /// # Errors
+    /// Those of epoll.
+    pub fn turn(&mut self, arrivals: &mut Arrivals) -> io::Result<()> {
+        let Arrivals { events, peers } = arrivals;
+        self.wait(events)?;
+        let now = Instant::now();
+        for event in &*events {
+            self.dispatch(event, peers, now);
+        }
+        self.accept(peers, now);
+        for peer in peers.drain(..) {
+            self.serve_peer(peer, now);
+        }
+        self.report();
+        self.revive_some(now);
+        self.serve_ready_jobs(now);
+        self.table.head().set_current(None);
+        while let Some(key) = self.timers.pop_expired(now) {
+            self.expire(key, now);
+        }
+        debug_assert!(
+            self.downloads() + self.peers.len() > 0
+                || (self.census.is_empty() && self.job_descriptors == 0),
+            "with nobody served, something is still counted"
+        );
+        Ok(())
     }
 
     /// What outlives a worker. Nothing else is dropped: it is the successor's.
@@ -186,7 +218,10 @@ impl EventLoop {
     }
 
     /// Registers what it listens to, and takes up what a dead worker left.
-    fn start(&mut self, now: Instant) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// Those of epoll.
+    pub fn start(&mut self, now: Instant) -> io::Result<()> {
         let readable = Interest::READABLE;
         if let Some(listener) = &self.seat.listener {
             register(&self.poll, listener.as_fd(), Key::Listener, readable)?;

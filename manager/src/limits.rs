@@ -145,6 +145,10 @@ pub const CHECK_PAUSE: Duration = Duration::from_millis(5);
 /// How often a loop turns although nothing happens, so that its guardian sees it alive.
 pub const HEARTBEAT: Duration = Duration::from_secs(1);
 
+/// Entries of the queue of deadlines that stand for none, beyond as many as there are deadlines: few enough to cost no
+/// memory, enough that they are seldom looked for.
+pub const STALE_DEADLINES: usize = 64;
+
 /// What a cell with more downloads than another leaves the others, to take a new connection before it does.
 pub const HEAD_START: Duration = Duration::from_millis(1);
 
