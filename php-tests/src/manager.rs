@@ -1,7 +1,7 @@
 //! The manager: start, stop, kill, freeze, and what it says in its log.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
@@ -195,9 +195,15 @@ impl Manager {
         Ok(())
     }
 
-    /// The open descriptors of all its processes together.
+    /// The open descriptors of all its processes together, but for the links that PHP workers keep for their next offer.
     pub fn descriptor_count(&self) -> usize {
-        self.process.descriptors().values().sum()
+        let links = self.process.links();
+        let targets = self.process.descriptor_targets();
+        let is_link = |target: &PathBuf| links.contains(target);
+        targets
+            .iter()
+            .filter(|(_, _, target)| !is_link(target))
+            .count()
     }
 
     /// The open descriptors once their number has stopped changing: a job ends a moment after its client has it all.
@@ -236,20 +242,26 @@ impl Manager {
     }
 
     fn describe_descriptors(&self) -> String {
-        let links = self.process.descriptors().into_keys().flat_map(|pid| {
-            let entries = fs::read_dir(format!("/proc/{pid}/fd"))
-                .into_iter()
-                .flatten();
-            entries.flatten().map(move |entry| {
-                let target = fs::read_link(entry.path()).unwrap_or_default();
-                format!(
-                    "  {pid}: {} -> {}",
-                    entry.file_name().display(),
-                    target.display()
-                )
-            })
-        });
-        links.take(60).collect::<Vec<_>>().join("\n")
+        let targets = self.process.descriptor_targets();
+        let lines = targets
+            .iter()
+            .map(|(pid, number, target)| format!("  {pid}: {number} -> {}", target.display()));
+        lines.take(60).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Waits for a line with this text.
+    ///
+    /// # Errors
+    /// Where there is none in time.
+    pub fn wait_for_log(&self, text: &str) -> anyhow::Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.log_tail().contains(text) {
+            if Instant::now() > deadline {
+                bail!("the manager has not logged \"{text}\"");
+            }
+            std::thread::sleep(POLL);
+        }
+        Ok(())
     }
 
     /// Waits for the line of a job with this tag.
@@ -349,7 +361,6 @@ fn parse_job(line: &str) -> Option<(String, Job)> {
     };
     Some((text("tag").unwrap_or_default(), job))
 }
-
 /// Whether a manager takes connections on this socket.
 pub fn connects(path: &Path) -> bool {
     let Ok(address) = UnixAddr::new(path) else {

@@ -1,6 +1,6 @@
 //! Programs that the harness starts: each in its own process group, killed with the group when dropped.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -184,6 +184,39 @@ impl Process {
             .collect()
     }
 
+    /// The open descriptors of every process of the family: process, number, and what it is.
+    pub fn descriptor_targets(&self) -> Vec<(i32, String, PathBuf)> {
+        let pids = self.family().into_iter().map(|member| member.pid);
+        let entries = pids.flat_map(|pid| {
+            let entries = fs::read_dir(format!("/proc/{pid}/fd"));
+            entries
+                .into_iter()
+                .flatten()
+                .flatten()
+                .map(move |entry| (pid, entry))
+        });
+        entries
+            .filter_map(|(pid, entry)| {
+                let target = fs::read_link(entry.path()).ok()?;
+                Some((
+                    pid,
+                    entry.file_name().to_string_lossy().into_owned(),
+                    target,
+                ))
+            })
+            .collect()
+    }
+
+    /// The connections of PHP workers to a manager that the family has open, at either end.
+    pub fn links(&self) -> BTreeSet<PathBuf> {
+        let links = connected_seqpacket_sockets();
+        let targets = self.descriptor_targets().into_iter();
+        targets
+            .map(|(_, _, target)| target)
+            .filter(|target| links.contains(target))
+            .collect()
+    }
+
     /// The physical memory of the family, in bytes; what its processes share counts once.
     pub fn resident_bytes(&self) -> u64 {
         let kib = |member: &Member| -> Option<u64> {
@@ -215,6 +248,19 @@ pub struct Member {
     pub parent: i32,
     /// The number of its group.
     pub group: i32,
+}
+
+/// What descriptors of them look like. unix(7) has no list but /proc/net/unix: type 5 is SOCK_SEQPACKET, state 3 connected.
+fn connected_seqpacket_sockets() -> HashSet<PathBuf> {
+    let sockets = fs::read_to_string("/proc/net/unix").unwrap_or_default();
+    let links = sockets.lines().filter_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let [_, _, _, _, "0005", "03", inode, ..] = fields[..] else {
+            return None;
+        };
+        Some(PathBuf::from(format!("socket:[{inode}]")))
+    });
+    links.collect()
 }
 
 /// The processes of a group and all their descendants, without those that have ended and are not reaped.

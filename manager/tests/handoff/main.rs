@@ -70,6 +70,26 @@ fn a_committed_download_arrives_whole_and_is_logged_once() {
 }
 
 #[test]
+fn a_worker_makes_one_offer_after_the_other_on_one_connection() {
+    let manager = Manager::start(&[]);
+    let file = file_with(&pattern(0, MEGABYTE));
+    let worker = Worker::connect(&manager);
+    let connections: Vec<_> = (0..20).map(|_| connection()).collect();
+    for (number, (_, server)) in connections.iter().enumerate() {
+        // Right behind the commit of the one before: the manager finds both at once, most often.
+        worker.offer(server, &file, Framing::Raw, &[span(number as u64, 1000)]);
+        assert_eq!(worker.answer(), Answer::Accept(OfferId(1)));
+        worker.commit(OfferId(1)).unwrap();
+    }
+    worker.end();
+    for (number, (mut client, server)) in connections.into_iter().enumerate() {
+        drop(server);
+        assert!(read_to_end(&mut client).unwrap() == pattern(number as u64, 1000));
+    }
+    manager.wait_until_idle();
+}
+
+#[test]
 fn spans_and_literals_arrive_in_the_order_of_the_offer() {
     let manager = Manager::start(&[]);
     let (mut client, server) = connection();

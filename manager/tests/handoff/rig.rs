@@ -15,7 +15,8 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::socket::{
-    AddressFamily, SockFlag, SockType, SockaddrStorage, connect, setsockopt, socket, sockopt,
+    AddressFamily, Shutdown, SockFlag, SockType, SockaddrStorage, connect, setsockopt, shutdown,
+    socket, sockopt,
 };
 use nix::unistd::{Pid, geteuid};
 use send_file_wire::{Answer, Commit, Framing, Offer, OfferId, Part, Rate, channel};
@@ -505,6 +506,12 @@ impl Worker {
         let mut fds = [PollFd::new(self.0.as_fd(), PollFlags::POLLHUP)];
         let timeout = PollTimeout::try_from(PATIENCE).unwrap();
         assert_eq!(poll(&mut fds, timeout), Ok(1), "the manager keeps the peer");
+    }
+
+    /// Ends its side, and waits until the manager has read everything before that.
+    pub(crate) fn end(self) {
+        shutdown(self.0.as_raw_fd(), Shutdown::Write).unwrap();
+        self.wait_for_end();
     }
 
     pub(crate) fn commit(&self, id: OfferId) -> io::Result<()> {

@@ -1,5 +1,6 @@
 //! At the limit of descriptors: the manager's own bound, and the kernel's.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::Read;
 use std::net::TcpStream;
@@ -13,8 +14,7 @@ use nix::unistd::geteuid;
 use send_file_wire::{Answer, FastCgi, Framing, OfferId, Part, Reason, ServerKind};
 
 use crate::rig::{
-    IDLE_DESCRIPTORS, Manager, Worker, connection, file_with, number, pattern, read_records,
-    read_to_end, span, until,
+    Manager, Worker, connection, file_with, number, pattern, read_records, read_to_end, span, until,
 };
 
 const MEGABYTE: u64 = 1 << 20;
@@ -39,6 +39,24 @@ fn start_as_this_user() -> Manager {
         false => &[],
     };
     Manager::start_with_descriptors(LIMIT as u32, arguments)
+}
+
+/// From now on the worker of the manager gets so many descriptors more.
+fn leave_free(manager: &Manager, count: usize) {
+    let used = std::fs::read_dir(format!("/proc/{}/fd", manager.worker())).unwrap();
+    let used: HashSet<usize> = used
+        .map(|entry| {
+            entry
+                .unwrap()
+                .file_name()
+                .to_str()
+                .unwrap()
+                .parse()
+                .unwrap()
+        })
+        .collect();
+    let mut free = (0..).filter(|number| !used.contains(number));
+    limit_descriptors(manager, free.nth(count).unwrap());
 }
 
 /// From now on the worker of the manager gets no descriptor with this number or a higher one.
@@ -98,9 +116,8 @@ fn a_kernel_without_descriptors_delays_workers_and_costs_no_download() {
     let manager = start_as_this_user();
     let (mut client, worker, _) = offer(&manager);
     worker.commit(OfferId(1)).unwrap();
-    worker.wait_for_end();
-    drop(worker);
-    limit_descriptors(&manager, IDLE_DESCRIPTORS);
+    worker.end();
+    leave_free(&manager, 0);
     let (mut second, server) = connection();
     let file = file_with(&pattern(0, MEGABYTE));
     let waiting = Worker::connect(&manager);
@@ -120,7 +137,7 @@ fn a_kernel_without_descriptors_delays_workers_and_costs_no_download() {
 fn an_offer_whose_descriptors_do_not_fit_is_refused_and_leaves_none_behind() {
     let manager = start_as_this_user();
     // Room for the worker's connection and one descriptor more: an offer has two.
-    limit_descriptors(&manager, IDLE_DESCRIPTORS + 2);
+    leave_free(&manager, 2);
     let (mut client, worker, answer) = offer(&manager);
     assert!(
         matches!(answer, Answer::Reject(_, _)),

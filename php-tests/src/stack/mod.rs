@@ -8,7 +8,7 @@ mod lighttpd_cgi;
 mod nginx_fpm;
 mod php;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -187,6 +187,11 @@ impl Stack {
             descriptors.remove(&process.group().as_raw());
         }
         descriptors
+    }
+
+    /// The links that the processes which run PHP have to the manager.
+    pub fn worker_links(&self) -> BTreeSet<PathBuf> {
+        self.web[self.php].links()
     }
 
     /// The manager.

@@ -20,6 +20,7 @@ pub(crate) const CASES: &[(&str, OwnBody)] = named![
     a_killed_worker_of_the_manager_loses_no_download,
     a_killed_manager_is_replaced_by_streaming,
     a_manager_started_anew_takes_downloads_again,
+    a_worker_keeps_its_link_to_the_manager_and_finds_the_next_one_when_it_is_cut,
     a_frozen_manager_is_replaced_by_streaming,
     a_full_manager_means_503_with_a_time_to_come_back,
     a_user_with_all_downloads_allowed_means_503_too,
@@ -165,6 +166,33 @@ fn a_manager_started_anew_takes_downloads_again(kind: Kind) -> anyhow::Result<()
         streamed(stack)?;
         stack.manager_mut().restart()?;
         handed_off(&Case::on(stack))
+    })
+}
+
+fn a_worker_keeps_its_link_to_the_manager_and_finds_the_next_one_when_it_is_cut(
+    kind: Kind,
+) -> anyhow::Result<()> {
+    let options = Options::with_manager().ini("send_file.fallback=error");
+    on_a_new_stack(kind, &options, |stack| {
+        let case = Case::on(stack);
+        handed_off(&case)?;
+        let kept = stack.worker_links();
+        ensure!(!kept.is_empty(), "no worker keeps a link");
+        for _ in 0..5 {
+            handed_off(&case)?;
+        }
+        ensure!(
+            kept.is_subset(&stack.worker_links()),
+            "a worker has connected anew without need"
+        );
+        // Its old cells close the links of those who have nothing under way.
+        let manager = stack.manager();
+        manager.process().signal(Signal::SIGHUP)?;
+        manager.wait_for_log("retiring: no new downloads")?;
+        for _ in 0..5 {
+            handed_off(&case)?;
+        }
+        Ok(())
     })
 }
 
