@@ -9,10 +9,12 @@ mod ending;
 mod offers;
 mod status;
 mod succession;
+mod warming;
 
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mio::event::Event;
@@ -37,6 +39,7 @@ use crate::sys::bell::Bell;
 use crate::sys::head::Ending;
 use crate::sys::table::{JobTable, SlotIndex};
 use crate::timers::TimerTable;
+use warming::Warming;
 
 /// A download and its slot.
 struct Running {
@@ -56,7 +59,7 @@ pub struct EventLoop {
     listener_ready: bool,
     /// The others have had their head start for the connections that wait now.
     head_start_given: bool,
-    doorbell: Bell,
+    doorbell: Arc<Bell>,
     guardian: Option<OwnedFd>,
     peers: Registry<Peer>,
     jobs: Registry<Running>,
@@ -70,6 +73,8 @@ pub struct EventLoop {
     census: Census,
     job_descriptors: usize,
     refusals: Refusals,
+    /// Who reads what is on the disk only.
+    warming: Warming,
     ending: Ending,
     /// The guardian is gone.
     is_orphaned: bool,
@@ -97,6 +102,7 @@ impl EventLoop {
             guardian,
         } = foundation;
         let inquiries = table.head().inquiries();
+        let warming = Warming::new(doorbell.clone());
         EventLoop {
             poll,
             settings,
@@ -115,6 +121,7 @@ impl EventLoop {
             census: Census::default(),
             job_descriptors: 0,
             refusals: Refusals::new(),
+            warming,
             ending: Ending::No,
             is_orphaned: false,
             inquiries,
@@ -168,8 +175,10 @@ impl EventLoop {
             peers,
             jobs,
             dormant,
+            warming,
             ..
         } = self;
+        warming.end();
         std::mem::forget((poll, peers, jobs, dormant));
         Foundation {
             seat,
@@ -298,6 +307,9 @@ impl EventLoop {
         if sent > 0 {
             self.table.slot(running.slot).forgive();
         }
+        if running.job.take_request() {
+            self.ask_for_pages(handle, now);
+        }
         self.settle(handle, turn, now);
         sent
     }
@@ -330,6 +342,7 @@ impl EventLoop {
         crash::point("end.logged");
         self.table.release(running.slot);
         crash::point("end.released");
+        self.close_all_but_what_is_read(handle, running);
     }
 
     fn expire(&mut self, key: Key, now: Instant) {
