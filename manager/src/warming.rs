@@ -217,3 +217,202 @@ impl Default for Warmth {
         Warmth::new()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::cell::{Cell, RefCell};
+    use std::time::Duration;
+
+    const MEGABYTE: u64 = 1 << 20;
+
+    /// A file of which these bytes are in the cache.
+    struct Cache {
+        there: RefCell<Vec<Range<u64>>>,
+        can_tell: bool,
+        is_remote: bool,
+        looks: Cell<u32>,
+    }
+
+    impl Cache {
+        fn with(there: Range<u64>) -> Cache {
+            Cache {
+                there: RefCell::new(vec![there]),
+                can_tell: true,
+                is_remote: false,
+                looks: Cell::new(0),
+            }
+        }
+
+        fn unknown(is_remote: bool) -> Cache {
+            Cache {
+                can_tell: false,
+                is_remote,
+                ..Cache::with(0..0)
+            }
+        }
+    }
+
+    impl Pages for Cache {
+        fn look(&self, offset: u64) -> Presence {
+            self.looks.set(self.looks.get() + 1);
+            let there = self.there.borrow();
+            match there.iter().any(|range| range.contains(&offset)) {
+                _ if !self.can_tell => Presence::Unknown,
+                true => Presence::There,
+                false => Presence::Missing,
+            }
+        }
+
+        fn is_remote(&self) -> bool {
+            self.is_remote
+        }
+    }
+
+    #[test]
+    fn a_warm_file_is_looked_at_once_a_turn_and_nobody_is_asked() {
+        let (cache, mut warmth) = (Cache::with(0..10 * MEGABYTE), Warmth::new());
+        let now = Instant::now();
+        for turn in 0..10 {
+            let offset = turn * TURN_BYTES;
+            let left = 10 * MEGABYTE - offset;
+            let sendable = warmth.sendable_bytes(offset, left, &cache, now);
+            assert_eq!(sendable, Some(TURN_BYTES));
+            // A part of it was sent.
+            let sendable = warmth.sendable_bytes(offset + 100, left - 100, &cache, now);
+            assert_eq!(sendable, Some(TURN_BYTES - 100));
+        }
+        let strides = (TURN_BYTES / LOOK_STRIDE_BYTES) as u32;
+        assert_eq!(cache.looks.get(), 10 * (strides + 1));
+        assert_eq!(warmth.asked(), None);
+    }
+
+    #[test]
+    fn what_is_there_is_sent_and_what_follows_is_read_first() {
+        let there = 3 * LOOK_STRIDE_BYTES;
+        let (cache, mut warmth) = (Cache::with(0..there), Warmth::new());
+        let now = Instant::now();
+        let sendable = warmth.sendable_bytes(0, MEGABYTE, &cache, now);
+        assert_eq!(sendable, Some(there));
+        assert_eq!(warmth.asked(), None);
+        let left = MEGABYTE - there;
+        assert_eq!(warmth.sendable_bytes(there, left, &cache, now), None);
+        assert_eq!(warmth.asked(), Some(there..there + FEWEST_WARMED_BYTES));
+        assert!(warmth.take_request());
+        // It is asked once, however often it is woken.
+        assert_eq!(warmth.sendable_bytes(there, left, &cache, now), None);
+        assert!(!warmth.take_request());
+        warmth.warmed(false, now);
+        let sendable = warmth.sendable_bytes(there, left, &cache, now);
+        assert_eq!(sendable, Some(FEWEST_WARMED_BYTES));
+    }
+
+    #[test]
+    fn what_was_brought_is_sent_however_long_its_turn_takes_to_come() {
+        let (cache, mut warmth) = (Cache::with(0..0), Warmth::new());
+        let now = Instant::now();
+        assert_eq!(warmth.sendable_bytes(0, MEGABYTE, &cache, now), None);
+        warmth.warmed(false, now);
+        let later = now + CACHE_TRUST * 50;
+        let sendable = warmth.sendable_bytes(0, MEGABYTE, &cache, later);
+        assert_eq!(sendable, Some(FEWEST_WARMED_BYTES));
+        // But the rest of it only as long as it can be trusted to be there.
+        assert_eq!(warmth.sendable_bytes(10, MEGABYTE, &cache, later), None);
+    }
+
+    #[test]
+    fn a_slow_client_has_little_read_ahead_and_a_fast_one_more_and_more() {
+        for (pause, most) in [
+            (2 * WARMED_FOR, FEWEST_WARMED_BYTES),
+            (WARMED_FOR / 10, MOST_WARMED_BYTES),
+        ] {
+            let (cache, mut warmth) = (Cache::with(0..0), Warmth::new());
+            let (mut now, mut offset, mut widest) = (Instant::now(), 0, 0);
+            for _ in 0..100 {
+                let sendable = warmth.sendable_bytes(offset, 1000 * MEGABYTE, &cache, now);
+                offset += sendable.unwrap_or(0);
+                if warmth.take_request() {
+                    let asked = warmth.asked().unwrap();
+                    widest = widest.max(asked.end - asked.start);
+                    assert!(asked.end - offset <= 2 * most, "{asked:?} at {offset}");
+                }
+                now += pause;
+                warmth.warmed(false, now);
+            }
+            assert_eq!(widest, most);
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_found_warm_long_enough_is_looked_at_again_by_the_loop() {
+        let (cache, mut warmth) = (Cache::with(1..1000 * MEGABYTE), Warmth::new());
+        let (now, mut offset) = (Instant::now(), 0);
+        let mut brought = 0;
+        while brought < FOUND_WARM_BYTES + 2 * MOST_WARMED_BYTES {
+            let left = 1000 * MEGABYTE - offset;
+            offset += warmth
+                .sendable_bytes(offset, left, &cache, now)
+                .unwrap_or(0);
+            if let Some(asked) = warmth.asked() {
+                assert!(brought < FOUND_WARM_BYTES);
+                brought += asked.end - asked.start;
+                warmth.warmed(offset > 0, now);
+            } else {
+                return;
+            }
+        }
+        panic!("readers are still asked");
+    }
+
+    #[test]
+    fn where_nobody_can_tell_only_remote_files_are_read_first() {
+        let now = Instant::now();
+        for (is_remote, sendable) in [(false, Some(MEGABYTE)), (true, None)] {
+            let (cache, mut warmth) = (Cache::unknown(is_remote), Warmth::new());
+            assert_eq!(warmth.sendable_bytes(0, MEGABYTE, &cache, now), sendable);
+            assert_eq!(warmth.take_request(), is_remote);
+            assert_eq!(cache.looks.get(), 1);
+        }
+    }
+
+    proptest! {
+        /// Pages come and go as they like, readers take their time, and turns come late.
+        #[test]
+        fn every_download_gets_to_its_end_whatever_the_cache_does(
+            len in 1..5_000_000u64,
+            can_tell in any::<bool>(),
+            events in prop::collection::vec((0..3u8, 0..400u64, 1..600_000u64, 0..5_000_000u64), 50),
+        ) {
+            let cache = Cache { can_tell, is_remote: true, ..Cache::with(0..len / 3) };
+            let (mut warmth, mut now) = (Warmth::new(), Instant::now());
+            let (mut offset, mut steps, mut rounds_in_vain) = (0, 0, 0);
+            for (kind, pause_ms, most, from) in events.iter().cycle() {
+                steps += 1;
+                prop_assert!(steps < 100_000);
+                now += Duration::from_millis(*pause_ms);
+                match kind {
+                    0 => cache.there.borrow_mut().clear(),
+                    1 => cache.there.borrow_mut().push(*from..from + most),
+                    _ => {}
+                }
+                if let Some(asked) = warmth.asked().filter(|_| *kind != 1) {
+                    prop_assert!(asked.start >= offset && asked.end <= len && !asked.is_empty());
+                    warmth.warmed(false, now);
+                    rounds_in_vain += 1;
+                }
+                if let Some(sendable) = warmth.sendable_bytes(offset, len - offset, &cache, now) {
+                    prop_assert!(sendable > 0 && sendable <= len - offset);
+                    offset += sendable.min(*most);
+                    rounds_in_vain = 0;
+                } else {
+                    prop_assert!(warmth.asked().is_some(), "somebody must be asked, or nothing will ever happen");
+                }
+                prop_assert!(rounds_in_vain <= 2);
+                if offset == len {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
