@@ -111,7 +111,7 @@ fn work(settings: &Settings, mut foundation: Foundation, mut unclaimed: Unclaime
     let _ = set_name(c"sf-worker");
     crash::this_is_worker(foundation.table.head().generation());
     unclaimed.except(&foundation.table);
-    unclaimed.except(&foundation.doorbell);
+    unclaimed.except(&*foundation.doorbell);
     unclaimed.except(&foundation.seat.bell);
     match &foundation.guardian {
         Some(guardian) => unclaimed.except(guardian),

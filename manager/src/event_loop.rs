@@ -9,10 +9,12 @@ mod ending;
 mod offers;
 mod status;
 mod succession;
+mod warming;
 
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mio::event::Event;
@@ -38,6 +40,7 @@ use crate::sys::bell::Bell;
 use crate::sys::head::Ending;
 use crate::sys::table::{JobTable, SlotIndex};
 use crate::timers::TimerTable;
+use warming::Warming;
 
 /// A download and its slot.
 struct Running {
@@ -59,7 +62,7 @@ pub struct EventLoop {
     head_start_given: bool,
     /// A worker was told a moment ago that its offer is accepted.
     commit_is_near_until: Instant,
-    doorbell: Bell,
+    doorbell: Arc<Bell>,
     guardian: Option<OwnedFd>,
     peers: Registry<Peer>,
     jobs: Registry<Running>,
@@ -74,6 +77,8 @@ pub struct EventLoop {
     job_descriptors: usize,
     refusals: Refusals,
     mounts: Mounts,
+    /// Who reads what is on the disk only.
+    warming: Warming,
     ending: Ending,
     /// The guardian is gone.
     is_orphaned: bool,
@@ -124,6 +129,7 @@ impl EventLoop {
             guardian,
         } = foundation;
         let inquiries = table.head().inquiries();
+        let warming = Warming::new(doorbell.clone());
         EventLoop {
             poll,
             settings,
@@ -144,6 +150,7 @@ impl EventLoop {
             job_descriptors: 0,
             refusals: Refusals::new(),
             mounts: Mounts::default(),
+            warming,
             ending: Ending::No,
             is_orphaned: false,
             inquiries,
@@ -206,8 +213,10 @@ impl EventLoop {
             peers,
             jobs,
             dormant,
+            warming,
             ..
         } = self;
+        warming.end();
         std::mem::forget((poll, peers, jobs, dormant));
         Foundation {
             seat,
@@ -350,6 +359,9 @@ impl EventLoop {
         if sent > 0 {
             self.table.slot(running.slot).forgive();
         }
+        if running.job.take_request() {
+            self.ask_for_pages(handle, now);
+        }
         self.settle(handle, turn, now);
         sent
     }
@@ -382,6 +394,7 @@ impl EventLoop {
         crash::point("end.logged");
         self.table.release(running.slot);
         crash::point("end.released");
+        self.close_all_but_what_is_read(handle, running);
     }
 
     fn expire(&mut self, key: Key, now: Instant) {

@@ -9,6 +9,15 @@ use std::os::fd::BorrowedFd;
 use crate::limits::MAX_KNOWN_MOUNTS;
 use crate::sys::mount;
 
+/// Whether reading the file can mean waiting for another process or machine.
+///
+/// # Errors
+/// Those of statx(2) and fstatfs(2).
+pub fn is_remote(file: BorrowedFd) -> nix::Result<bool> {
+    let facts = mount::file_facts(file, false)?;
+    Mounts::default().is_remote(file, facts.mount)
+}
+
 /// The mounts that files were on, and whether reading can mean waiting for another process or machine there.
 #[derive(Debug, Default)]
 pub struct Mounts {

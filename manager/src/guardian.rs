@@ -10,6 +10,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -34,8 +35,9 @@ pub struct Foundation {
     pub seat: Seat,
     /// The job table.
     pub table: JobTable,
-    /// By which the guardian tells the worker to look at the head of the table.
-    pub doorbell: Bell,
+    /// By which the guardian tells the worker to look at the head of the table, and the worker's readers that they have read
+    /// something.
+    pub doorbell: Arc<Bell>,
     /// By which the worker learns that the guardian is gone. Older kernels and some containers do not offer it.
     pub guardian: Option<OwnedFd>,
 }
@@ -61,7 +63,7 @@ impl Foundation {
         Ok(Foundation {
             seat,
             table: JobTable::create(slots)?,
-            doorbell: Bell::new()?,
+            doorbell: Arc::new(Bell::new()?),
             guardian: end_of_this_process().ok(),
         })
     }

@@ -4,6 +4,7 @@
 mod ending;
 mod resume;
 mod sending;
+mod waiting;
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -19,7 +20,7 @@ pub use resume::{Contradiction, Place};
 use crate::crash;
 use crate::limits::{
     CUT_TIMEOUT, DISCARD_BYTES_PER_TURN, FEWEST_NOTSENT_LOWAT_BYTES, LINGER_TIMEOUT,
-    NOTSENT_BYTES_OF_A_CELL, NOTSENT_LOWAT_BYTES, TURN_BYTES,
+    NOTSENT_BYTES_OF_A_CELL, NOTSENT_LOWAT_BYTES,
 };
 use crate::outcome::Outcome;
 use crate::progress::{Patience, Progress};
@@ -28,6 +29,7 @@ use crate::staging::Staging;
 use crate::stream::{Step, Stream};
 use crate::sys::slot::{Slot, SlotState};
 use crate::sys::socket;
+use crate::warming::Warmth;
 
 /// What a job needs after its turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +91,8 @@ pub struct Job {
     /// When to look whether the other side still takes something.
     check_at: Instant,
     retry_at: Option<Instant>,
+    /// What of its file is in the cache.
+    warmth: Warmth,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -136,6 +140,7 @@ impl Job {
             paced_until: None,
             check_at: now,
             retry_at: None,
+            warmth: Warmth::new(),
         }
     }
 
@@ -221,7 +226,7 @@ impl Job {
             return Turn::Ended(outcome);
         }
         self.end_pause(now);
-        let mut budget = TURN_BYTES;
+        let mut budget = self.warmth.turn_bytes();
         while budget > 0 {
             if let Stage::Lingering {
                 reason,
@@ -315,9 +320,13 @@ impl Job {
                         return Err(Outcome::FileTruncated);
                     }
                 }
-                match self.allowance(from, now) {
+                let allowed = match self.allowance(from, now) {
+                    0 => return Ok(None),
+                    allowed => allowed.min(max).min(budget),
+                };
+                match self.sendable_bytes(from, now) {
                     0 => Ok(None),
-                    allowed => self.send(slot, from, max.min(budget).min(allowed), now),
+                    sendable => self.send(slot, from, allowed.min(sendable), now),
                 }
             }
             Step::Done => {

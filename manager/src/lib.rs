@@ -13,6 +13,7 @@
 //! | [`outcome`], [`staging`] | how a download ended; files whose file system refuses sendfile |
 //! | [`progress`] | whether the other side still takes something |
 //! | [`filesystem`] | which files may make a read wait for ever |
+//! | [`warming`], [`readers`] | what of a file is in the cache, and threads that bring it there |
 //! | [`timers`], [`registry`], [`key`], [`refusals`] | deadlines; handles; what an event is about; the bounded log of refusals |
 //! | [`queue`] | whose turn is next |
 //! | [`census`] | what offers and downloads hold of what is bounded |
@@ -47,6 +48,7 @@ pub mod outcome;
 pub mod peer;
 pub mod progress;
 pub mod queue;
+pub mod readers;
 pub mod recovery;
 pub mod refusals;
 pub mod registry;
@@ -61,3 +63,4 @@ pub mod stream;
 #[allow(unsafe_code, reason = "system calls and shared memory")]
 pub mod sys;
 pub mod timers;
+pub mod warming;

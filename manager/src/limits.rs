@@ -81,6 +81,44 @@ pub const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 /// Bytes read at once from a file whose file system refuses sendfile(2).
 pub const STAGING_BYTES: u64 = 256 * 1024;
 
+/// Threads of a worker that read files of which something is on the disk only. Each costs a stack while it exists, and is
+/// made when it is needed: enough for three devices that hang, and more at a time than a disk is faster for.
+pub const READERS: usize = 24;
+
+/// Of these so many may wait for one device: a server that hangs leaves the others to everybody else.
+pub const READERS_OF_A_DEVICE: usize = 8;
+
+/// The stack of a reader, which has nothing of size on it.
+pub const READER_STACK_BYTES: usize = 64 * 1024;
+
+/// What a reader copies the bytes to that nobody wants: it stays in a processor's cache.
+pub const SCRATCH_BYTES: usize = 64 * 1024;
+
+/// Bytes that a reader reads ahead of a download whose client is slow, or that has just begun: more than its next turn
+/// needs, and as much as the kernel itself reads ahead by default.
+pub const FEWEST_WARMED_BYTES: u64 = 128 * 1024;
+
+/// The same for a client that takes them faster than in [`WARMED_FOR`]: two turns, so that one is read while the other is sent.
+pub const MOST_WARMED_BYTES: u64 = 1024 * 1024;
+
+/// The turn of a download whose file comes from the disk: several of them become ready at once when the disk answers, and who
+/// has all in the cache should not have to wait for large turns of all of them.
+pub const FED_TURN_BYTES: u64 = 128 * 1024;
+
+/// Who takes longer than this for what was read ahead has no use for more at a time.
+pub const WARMED_FOR: Duration = Duration::from_millis(500);
+
+/// How long what was found in the cache is taken to be there still. A look costs less than a microsecond, and under
+/// pressure a page may go after some hundred milliseconds.
+pub const CACHE_TRUST: Duration = Duration::from_millis(100);
+
+/// One byte of so many is looked for: pages come into the cache and leave it in pieces of about this size.
+pub const LOOK_STRIDE_BYTES: u64 = 128 * 1024;
+
+/// So many bytes one after the other that readers found in the cache, and the loop looks for itself again: more than any
+/// disk's readahead, which makes a cold file look warm for a while.
+pub const FOUND_WARM_BYTES: u64 = 32 * 1024 * 1024;
+
 /// How much faster than what it must be taken at a download's own rate has to be: by this divisor its client may fall
 /// behind it before it is too slow.
 pub const RATE_SLACK: u64 = 2;

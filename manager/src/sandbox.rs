@@ -51,7 +51,7 @@ pub struct Sandbox {
     account: Option<Account>,
     /// Landlock's rules, of which there are none.
     ruleset: Option<OwnedFd>,
-    filter: Option<BpfProgram>,
+    filters: Option<[BpfProgram; 2]>,
 }
 
 impl Sandbox {
@@ -64,7 +64,7 @@ impl Sandbox {
             is_on: settings.sandbox != SandboxMode::Off,
             account: None,
             ruleset: None,
-            filter: None,
+            filters: None,
         };
         if !sandbox.is_on {
             tracing::warn!(
@@ -86,8 +86,8 @@ impl Sandbox {
         }
         match confine::has_filters() {
             Ok(()) => {
-                let filter = filters::compile().context("could not compile the filter")?;
-                sandbox.filter = Some(filter);
+                let filters = filters::compile().context("could not compile the filters")?;
+                sandbox.filters = Some(filters);
             }
             Err(errno) => missing.push((Layer::Seccomp, format!("the kernel lacks it: {errno}"))),
         }
@@ -116,8 +116,10 @@ impl Sandbox {
             held.add(Layer::Landlock);
         }
         // The last step: from here on the other ones are forbidden.
-        if let Some(filter) = &self.filter {
-            seccompiler::apply_filter(filter).context("could not install the seccomp filter")?;
+        if let Some(filters) = &self.filters {
+            for filter in filters {
+                seccompiler::apply_filter(filter).context("could not install a seccomp filter")?;
+            }
             held.add(Layer::Seccomp);
         }
         Ok(held)
@@ -251,10 +253,14 @@ mod tests {
     }
 
     #[test]
-    fn the_filter_alone_forbids_what_a_cell_does_not_need() {
-        let filter = filters::compile().unwrap();
+    fn the_filters_alone_forbid_what_a_cell_does_not_need() {
+        let filters = filters::compile().unwrap();
         let (open, bind, start) = in_a_thread(|| {
-            seccompiler::apply_filter(&filter).unwrap();
+            for filter in &filters {
+                seccompiler::apply_filter(filter).unwrap();
+            }
+            // Readers are such threads.
+            std::thread::spawn(|| ()).join().unwrap();
             (
                 File::open("/dev/null"),
                 TcpListener::bind("127.0.0.1:0"),

@@ -206,6 +206,13 @@ impl Source {
             .map_or(0, |segment| segment.offset + self.sent_of_current)
     }
 
+    /// What is left of the current segment.
+    pub fn left_of_segment(&self) -> u64 {
+        self.segments
+            .get(self.current)
+            .map_or(0, |segment| segment.len - self.sent_of_current)
+    }
+
     /// Starts a segment. Literals lie in their memfd in the order they are sent, so only the file is ever moved.
     fn enter(&mut self, index: usize) {
         self.current = index;

@@ -206,4 +206,9 @@ impl Stream {
     pub fn file_offset(&self) -> u64 {
         self.source.file_offset()
     }
+
+    /// The bytes that follow in the file before the body goes on elsewhere.
+    pub fn file_left_bytes(&self) -> u64 {
+        self.source.left_of_segment()
+    }
 }

@@ -10,11 +10,12 @@ use crate::registry::Handle;
 use crate::sys::head::Ending;
 
 impl EventLoop {
-    /// The guardian has written something into the head of the table.
+    /// The guardian has written something into the head of the table, or a reader has read something.
     pub(super) fn answer_doorbell(&mut self, now: Instant) {
         self.doorbell.hear();
         self.follow_ending(now);
         self.follow_inquiries();
+        self.welcome_readers(now);
     }
 
     /// From serving to draining to cutting, as far as the head of the table says.

@@ -188,7 +188,8 @@ impl EventLoop {
     }
 
     fn has_descriptors(&self) -> bool {
-        self.job_descriptors + MAX_DESCRIPTORS_PER_JOB <= self.settings.job_descriptors
+        let held = self.job_descriptors + self.warming.file_count();
+        held + MAX_DESCRIPTORS_PER_JOB <= self.settings.job_descriptors
     }
 
     /// Takes an offer into a slot and answers it; one that a dead worker had received is in the slot already.

@@ -20,6 +20,18 @@ type Compiled<T> = Result<T, BackendError>;
 /// What `sys::process` starts a worker with.
 const TWIN: u64 = (libc::CLONE_FILES | libc::SIGCHLD) as u64;
 
+/// What a C library starts a thread with where it has no clone3(2): glibc, and musl, which adds a flag that means nothing.
+const THREAD: u64 = (libc::CLONE_VM
+    | libc::CLONE_FS
+    | libc::CLONE_FILES
+    | libc::CLONE_SIGHAND
+    | libc::CLONE_THREAD
+    | libc::CLONE_SYSVSEM
+    | libc::CLONE_SETTLS
+    | libc::CLONE_PARENT_SETTID
+    | libc::CLONE_CHILD_CLEARTID) as u64;
+const THREAD_OF_MUSL: u64 = THREAD | libc::CLONE_DETACHED as u64;
+
 /// Calls whose arguments do not matter: they concern what it holds already, its own memory or the clock.
 /// newfstatat(2) is here because fstat(3) of today's glibc is made of it; with it a process can learn that a name
 /// exists, which landlock does not prevent.
@@ -39,6 +51,8 @@ const CALLS: &[libc::c_long] = &[
     libc::SYS_memfd_create,
     libc::SYS_newfstatat,
     libc::SYS_pread64,
+    libc::SYS_preadv,
+    libc::SYS_preadv2,
     libc::SYS_pwrite64,
     libc::SYS_read,
     libc::SYS_recvfrom,
@@ -66,6 +80,7 @@ const CALLS: &[libc::c_long] = &[
     libc::SYS_madvise,
     libc::SYS_mremap,
     libc::SYS_munmap,
+    libc::SYS_rseq,
     libc::SYS_set_robust_list,
     // Its own signals, its number, its end.
     libc::SYS_exit,
@@ -109,14 +124,32 @@ const FCNTL_COMMANDS: &[i32] = &[
     libc::F_SETFL,
 ];
 
+/// The filters, in the order in which they are to be installed.
+pub(super) fn compile() -> Compiled<[BpfProgram; 2]> {
+    Ok([without_clone3()?, listed_only()?])
+}
+
+/// The kernel seems not to know clone3(2), whose flags are in memory, where no filter sees them. A C library that hears
+/// that takes clone(2) instead.
+fn without_clone3() -> Compiled<BpfProgram> {
+    let rules = Rules::from([(libc::SYS_clone3, Vec::new())]);
+    let unknown = SeccompAction::Errno(libc::ENOSYS as u32);
+    let architecture = std::env::consts::ARCH.try_into()?;
+    SeccompFilter::new(rules, SeccompAction::Allow, unknown, architecture)?.try_into()
+}
+
 /// What is listed, and nothing else.
-pub(super) fn compile() -> Compiled<BpfProgram> {
+fn listed_only() -> Compiled<BpfProgram> {
     let mut rules = Rules::new();
     for call in CALLS.iter().chain(OLD_CALLS) {
         rules.insert(*call, Vec::new());
     }
-    // Nothing but a successor of itself, which it may kill and nobody else: landlock keeps signals inside.
-    rules.insert(libc::SYS_clone, one_of([vec![long(0, TWIN)?]])?);
+    // The other filter refuses it, and says why.
+    rules.insert(libc::SYS_clone3, Vec::new());
+    // No process but a successor of itself, which it may kill and nobody else: landlock keeps signals inside. And readers.
+    let clones = [TWIN, THREAD, THREAD_OF_MUSL].map(|flags| Ok(vec![long(0, flags)?]));
+    let clones = clones.into_iter().collect::<Compiled<Vec<_>>>()?;
+    rules.insert(libc::SYS_clone, one_of(clones)?);
     let one_process = int(0, SeccompCmpOp::Le, i32::MAX)?;
     let no_group = int(0, SeccompCmpOp::Ne, 0)?;
     let kill = vec![one_process, no_group, is(1, libc::SIGKILL)?];

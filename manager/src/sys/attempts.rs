@@ -110,6 +110,10 @@ const ATTEMPTS: &[Named] = &[
     ("map ordinary memory", || {
         map(ProtFlags::PROT_READ | ProtFlags::PROT_WRITE).map(drop)
     }),
+    ("start a thread", || {
+        let thread = std::thread::Builder::new().spawn(|| ());
+        errno_of(thread.map(std::thread::JoinHandle::join))
+    }),
     (
         "start a successor, kill it and see it end",
         stand_in_for_a_guardian,

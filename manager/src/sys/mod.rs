@@ -4,6 +4,7 @@
 pub mod attempts;
 pub mod bell;
 pub mod board;
+pub mod cache;
 mod checked;
 pub mod confine;
 pub mod descriptors;

@@ -330,7 +330,8 @@ impl Manager {
         Pid::from_raw(self.child.lock().unwrap().id() as i32)
     }
 
-    fn descriptor_count(&self) -> usize {
+    /// How many descriptors guardian and worker have.
+    pub(crate) fn descriptor_count(&self) -> usize {
         fs::read_dir(format!("/proc/{}/fd", self.guardian())).map_or(0, Iterator::count)
     }
 }

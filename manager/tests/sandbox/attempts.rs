@@ -8,8 +8,9 @@ use crate::rig::Manager;
 use crate::{Other, is_root};
 
 /// What a worker needs, and what must work in it.
-const ALLOWED: [&str; 2] = [
+const ALLOWED: [&str; 3] = [
     "map ordinary memory",
+    "start a thread",
     "start a successor, kill it and see it end",
 ];
 

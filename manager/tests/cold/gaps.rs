@@ -1,0 +1,147 @@
+//! How long a client of a warm file waits between two arrivals while others have cold files read. A measurement:
+//! `cargo test --release -p send-file-manager --test cold gaps -- --ignored --nocapture`. `OTHER_MANAGER` names another program
+//! to be measured in turns with this one, `DISK_BYTES_PER_SEC` makes the disk of both slow (with version 1 of control groups).
+
+use std::fs;
+use std::net::TcpStream;
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use nix::sys::socket::{MsgFlags, recv};
+use nix::sys::stat::{major, minor, stat};
+use send_file_wire::Framing;
+
+use crate::disk::DiskFile;
+use crate::rig::{Manager, built, connection, span};
+
+const COLD_CLIENTS: usize = 50;
+const FILE_BYTES: u64 = 32 << 20;
+/// Dropped from the cache at a time.
+const COOLED_BYTES: u64 = 4 << 20;
+/// The file is sent again and again.
+const REPEATS: u64 = 64;
+/// More than a client takes while it is watched.
+const WARM_FILE_BYTES: u64 = 512 << 20;
+const MEASURED: Duration = Duration::from_secs(4);
+const ROUNDS: usize = 2;
+
+fn download(manager: &Manager, file: &DiskFile, bytes: u64) -> TcpStream {
+    let (client, server) = connection();
+    let parts = vec![span(0, bytes); REPEATS as usize];
+    manager.hand_over(&server, &file.open(), Framing::Raw, &parts);
+    client
+}
+
+/// Takes what comes; MSG_TRUNC makes TCP drop the bytes without copying them.
+fn take(client: &TcpStream, memory: &mut [u8]) -> usize {
+    recv(client.as_raw_fd(), memory, MsgFlags::MSG_TRUNC).unwrap_or(0)
+}
+
+/// The pauses between arrivals, sorted, in microseconds, and the bytes.
+fn watch(manager: &Manager, warm: &DiskFile) -> (Vec<u64>, u64) {
+    let client = download(manager, warm, WARM_FILE_BYTES);
+    let mut memory = vec![0; 256 * 1024];
+    let (mut gaps, mut taken) = (Vec::new(), 0);
+    let started = Instant::now();
+    let mut last = started;
+    while started.elapsed() < MEASURED {
+        let bytes = take(&client, &mut memory);
+        assert!(bytes > 0);
+        taken += bytes as u64;
+        let now = Instant::now();
+        gaps.push((now - last).as_micros() as u64);
+        last = now;
+    }
+    gaps.sort_unstable();
+    (gaps, taken)
+}
+
+fn print(what: &str, (gaps, taken): &(Vec<u64>, u64)) {
+    let at = |share: f64| gaps[((gaps.len() - 1) as f64 * share) as usize];
+    println!(
+        "{what:42} p50 {:5} p99 {:6} p99.9 {:7} max {:8} us, {:5} MB/s",
+        at(0.5),
+        at(0.99),
+        at(0.999),
+        at(1.0),
+        taken / MEASURED.as_secs() / 1_000_000
+    );
+}
+
+/// The processes of a manager, in a group whose reads of this file's disk are slow.
+fn slow_down(manager: &Manager, file: &Path) {
+    let Ok(bytes_per_sec) = std::env::var("DISK_BYTES_PER_SEC") else {
+        return;
+    };
+    let group = PathBuf::from("/sys/fs/cgroup/blkio/send-file-cold");
+    fs::create_dir_all(&group).unwrap();
+    let device = stat(file).unwrap().st_dev;
+    let limit = format!("{}:{} {bytes_per_sec}", major(device), minor(device));
+    fs::write(group.join("blkio.throttle.read_bps_device"), limit).unwrap();
+    for process in [manager.guardian(), manager.worker()] {
+        fs::write(group.join("cgroup.procs"), process.to_string()).unwrap();
+    }
+}
+
+fn measure(name: &str, program: &Path, warm: &DiskFile, cold: &[DiskFile]) {
+    let manager = Manager::start_program(program, &[]);
+    slow_down(&manager, program);
+    let control = Manager::start_program(program, &[]);
+    let alone = watch(&manager, warm);
+    cold.iter().for_each(DiskFile::cool);
+    let (stop, cold_bytes) = (&AtomicBool::new(false), &AtomicU64::new(0));
+    let clients: Vec<TcpStream> = cold
+        .iter()
+        .map(|file| download(&manager, file, FILE_BYTES))
+        .collect();
+    std::thread::scope(|scope| {
+        for (client, file) in clients.iter().zip(cold) {
+            scope.spawn(move || {
+                let mut memory = vec![0; 256 * 1024];
+                let mut total = 0;
+                while !stop.load(Ordering::Relaxed) {
+                    let bytes = take(client, &mut memory) as u64;
+                    cold_bytes.fetch_add(bytes, Ordering::Relaxed);
+                    // Cold again when its turn comes again.
+                    if total / COOLED_BYTES != (total + bytes) / COOLED_BYTES {
+                        let behind = (total + FILE_BYTES - 2 * COOLED_BYTES) % FILE_BYTES;
+                        file.cool_range(behind / COOLED_BYTES * COOLED_BYTES, COOLED_BYTES);
+                    }
+                    total += bytes;
+                }
+            });
+        }
+        let before = cold_bytes.load(Ordering::Relaxed);
+        let among = watch(&manager, warm);
+        let during = cold_bytes.load(Ordering::Relaxed) - before;
+        let beside = watch(&control, warm);
+        stop.store(true, Ordering::Relaxed);
+        for client in &clients {
+            let _ = client.shutdown(std::net::Shutdown::Both);
+        }
+        print(&format!("{name} alone"), &alone);
+        print(&format!("{name} beside, in a manager of its own"), &beside);
+        print(&format!("{name} among {COLD_CLIENTS} cold ones"), &among);
+        println!(
+            "{name} cold bytes: {} MB/s",
+            during / MEASURED.as_secs() / 1_000_000
+        );
+    });
+}
+
+#[test]
+#[ignore = "a measurement"]
+fn gaps_of_a_warm_download_among_cold_ones() {
+    let file = |bytes| DiskFile::with(&vec![7; bytes as usize]).expect("a disk");
+    let warm = file(WARM_FILE_BYTES);
+    let cold: Vec<DiskFile> = (0..COLD_CLIENTS).map(|_| file(FILE_BYTES)).collect();
+    std::io::copy(&mut warm.open(), &mut std::io::sink()).unwrap();
+    for _ in 0..ROUNDS {
+        if let Some(other) = std::env::var_os("OTHER_MANAGER") {
+            measure("other", Path::new(&other), &warm, &cold);
+        }
+        measure("this", &built(), &warm, &cold);
+    }
+}
