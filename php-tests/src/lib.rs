@@ -11,6 +11,7 @@
 //! Nothing outside the run's temporary folder is written, and no port but free ones on 127.0.0.1 is used.
 #![forbid(unsafe_code)]
 
+pub mod balancer;
 pub mod browser;
 pub mod case;
 pub mod chaos;

@@ -4,12 +4,13 @@
 //! `server_features`: TLS, HTTP/2, filters. `manager_trouble`: the manager stopped, killed, frozen, full. `load`: many clients, slow clients, many
 //! requests. `applications`, `frameworks`, `afterwards`: what scripts do around the call. `hostile`, `injection`:
 //! requests and arguments made to harm. `table`: lists of requests, answered alike everywhere. `pairs`: HEAD and GET. `clients`: curl, wget,
-//! aria2 and Chromium.
+//! aria2 and Chromium. `balancer`: two nodes behind HAProxy.
 
 mod afterwards;
 mod alike;
 mod answers;
 mod applications;
+mod balancer;
 mod clients;
 mod frameworks;
 mod hostile;
@@ -85,6 +86,7 @@ fn trials(stacks: &Arc<SharedStacks>) -> Vec<Trial> {
                 .chain(options::OWN_CASES)
                 .chain(route::own_cases(kind))
                 .chain(settings::own_cases(kind))
+                .chain(balancer::cases(kind))
                 .map(|(name, body)| own(kind, name, *body)),
         );
         trials.extend(
