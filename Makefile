@@ -5,7 +5,7 @@ PHP_CONFIG ?= php-config
 PREFIX ?= /usr/local
 CARGO_TARGET_DIR ?= target
 
-.PHONY: demo demo-apache demo-fpm test build install lint phpt chaos bench fuzz test-docker packages clean
+.PHONY: demo demo-apache demo-fpm test build install lint phpt chaos bench microbench instructions fuzz test-docker packages clean
 
 # Downloads 200 MB from a PHP script while its only PHP process answers pages.
 demo: STACK = cli-server
@@ -63,6 +63,18 @@ bench:
 	packaging/install-packages.sh build bench
 	$(CARGO) build --release --quiet
 	$(CARGO) run --release --quiet -p send-file-bench -- $(ARGS)
+
+# What the parts cost that run without a system call: packets, the HTTP decision, the tables of the event loop; a minute.
+# `make microbench ARGS=timers` runs those of that name.
+microbench:
+	packaging/install-packages.sh build
+	$(CARGO) bench -p send-file-wire -p send-file-response -p send-file-manager \
+		--bench packets --bench answers --bench tables -- --noplot $(ARGS)
+
+# The instructions and allocations of an offer, a download and a turn, against bench/instructions.txt.
+instructions:
+	packaging/install-packages.sh build test
+	bench/instructions.sh $(ARGS)
 
 # Each fuzz target for FUZZ_SECONDS (60) seconds; fails on a finding. More in fuzz/run.sh.
 fuzz:

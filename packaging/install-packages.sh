@@ -14,7 +14,7 @@ build="php-dev clang libclang-dev gcc libc6-dev make"
 cli="php-cli"
 apache="apache2 libapache2-mod-php"
 fpm="nginx php-fpm"
-test="$cli $apache $fpm lighttpd php-cgi curl openssl procps wget aria2 chromium bindfs fuse3"
+test="$cli $apache $fpm lighttpd php-cgi curl openssl procps wget aria2 chromium bindfs fuse3 valgrind haproxy"
 bench="$test libapache2-mod-xsendfile iproute2"
 fuzz="g++ gcc libc6-dev make"
 

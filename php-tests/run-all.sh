@@ -17,6 +17,8 @@ run cargo fmt --all --check
 run cargo clippy --workspace --all-targets -- -D warnings
 # The protocol and end-to-end tests run on the release products, and in order: the loads would disturb each other.
 run cargo test --workspace --exclude send-file-php-tests --exclude send-file-bench
+# Hardly a second for each number: callgrind counts, no clock is asked.
+run bench/instructions.sh
 run php-tests/phpt.sh
 run cargo test --release -p send-file-php-tests
 # Only whether it works: what it measures beside other tests is nothing to go by.

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
+use send_file_manager::filesystem::Mounts;
 use send_file_manager::outcome::Outcome;
 use send_file_manager::peer::{Admission, OfferError, Peer, PeerOutcome};
 use send_file_manager::sys::table::JobTable;
@@ -112,6 +113,7 @@ fn hear(
         refusal: (flags & 4 != 0).then_some(OfferError::Busy),
         memory_left_bytes: u64::MAX,
         allow_remote_files: false,
+        mounts: &mut Mounts::default(),
         is_active: &is_active,
     };
     let mut peer = Peer::new(manager, 0, now);

@@ -4,8 +4,7 @@
 //! counts the same.
 #![forbid(unsafe_code)]
 
-use std::collections::HashMap;
-
+use rustc_hash::FxHashMap;
 use send_file_wire::limits::HEAD_BYTES;
 use send_file_wire::{Framing, Offer, Part};
 
@@ -15,9 +14,9 @@ use crate::sys::slot::Share;
 /// Everything that is offered or sent.
 #[derive(Debug, Default)]
 pub struct Census {
-    /// By the connection's cookie.
-    shares: HashMap<u64, Share>,
-    places_by_uid: HashMap<u32, u32>,
+    /// By the connection's cookie, which nobody but the kernel chooses.
+    shares: FxHashMap<u64, Share>,
+    places_by_uid: FxHashMap<u32, u32>,
     memory_bytes: u64,
 }
 
@@ -108,6 +107,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use send_file_wire::{FastCgi, OfferId, ServerKind};
+    use std::collections::HashMap;
     use std::num::NonZeroU16;
 
     fn share(uid: u32, memory_bytes: u32) -> Share {

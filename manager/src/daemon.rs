@@ -158,7 +158,7 @@ fn abort_on_panic() {
 }
 
 /// To standard error; `RUST_LOG` chooses what, `info` by default.
-fn start_log(format: LogFormat) {
+pub fn start_log(format: LogFormat) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -21,13 +21,14 @@ use mio::{Events, Interest, Poll};
 
 use crate::census::Census;
 use crate::crash;
+use crate::filesystem::Mounts;
 use crate::guardian::Foundation;
 use crate::job::{Job, Turn};
 use crate::key::Key;
-use crate::limits::{EVENTS_PER_TURN, HEARTBEAT, LOOP_TURN_BYTES};
+use crate::limits::{ACCEPT_BATCH, EVENTS_PER_TURN, HEARTBEAT, LOOP_TURN_BYTES};
 use crate::master::Seat;
 use crate::outcome::Outcome;
-use crate::peer::Peer;
+use crate::peer::{CloseReason, Peer};
 use crate::queue::ReadyQueue;
 use crate::recovery::{Dormant, Found};
 use crate::refusals::Refusals;
@@ -56,6 +57,8 @@ pub struct EventLoop {
     listener_ready: bool,
     /// The others have had their head start for the connections that wait now.
     head_start_given: bool,
+    /// A worker was told a moment ago that its offer is accepted.
+    commit_is_near_until: Instant,
     doorbell: Bell,
     guardian: Option<OwnedFd>,
     peers: Registry<Peer>,
@@ -70,6 +73,7 @@ pub struct EventLoop {
     census: Census,
     job_descriptors: usize,
     refusals: Refusals,
+    mounts: Mounts,
     ending: Ending,
     /// The guardian is gone.
     is_orphaned: bool,
@@ -84,6 +88,29 @@ pub enum Leaving {
     Ended,
     /// The guardian is gone, and this process is to take its place.
     Orphaned,
+}
+
+/// What has come since the last turn. It is kept from turn to turn for its memory alone.
+#[derive(Debug)]
+pub struct Arrivals {
+    events: Events,
+    peers: Vec<Handle>,
+}
+
+impl Arrivals {
+    /// Nothing yet, with room for all that one turn takes.
+    pub fn new() -> Arrivals {
+        Arrivals {
+            events: Events::with_capacity(EVENTS_PER_TURN),
+            peers: Vec::with_capacity(EVENTS_PER_TURN + ACCEPT_BATCH),
+        }
+    }
+}
+
+impl Default for Arrivals {
+    fn default() -> Self {
+        Arrivals::new()
+    }
 }
 
 impl EventLoop {
@@ -104,6 +131,7 @@ impl EventLoop {
             seat,
             listener_ready: true,
             head_start_given: false,
+            commit_is_near_until: Instant::now(),
             doorbell,
             guardian,
             peers: Registry::new(),
@@ -115,6 +143,7 @@ impl EventLoop {
             census: Census::default(),
             job_descriptors: 0,
             refusals: Refusals::new(),
+            mounts: Mounts::default(),
             ending: Ending::No,
             is_orphaned: false,
             inquiries,
@@ -126,35 +155,44 @@ impl EventLoop {
     /// # Errors
     /// Those of epoll. The loop must not be dropped then: a successor will want its descriptors.
     pub fn run(&mut self) -> io::Result<Leaving> {
-        let mut events = Events::with_capacity(EVENTS_PER_TURN);
-        let mut waiting_peers = Vec::new();
+        let mut arrivals = Arrivals::new();
         self.start(Instant::now())?;
         loop {
             if let Some(leaving) = self.leaving() {
                 return Ok(leaving);
             }
-            self.wait(&mut events)?;
-            let now = Instant::now();
-            for event in &events {
-                self.dispatch(event, &mut waiting_peers, now);
-            }
-            self.accept(&mut waiting_peers, now);
-            for peer in waiting_peers.drain(..) {
-                self.serve_peer(peer, now);
-            }
-            self.report();
-            self.revive_some(now);
-            self.serve_ready_jobs(now);
-            self.table.head().set_current(None);
-            while let Some(key) = self.timers.pop_expired(now) {
-                self.expire(key, now);
-            }
-            debug_assert!(
-                self.downloads() + self.peers.len() > 0
-                    || (self.census.is_empty() && self.job_descriptors == 0),
-                "with nobody served, something is still counted"
-            );
+            self.turn(&mut arrivals)?;
         }
+    }
+
+    /// Waits for something to do, and does it.
+    ///
+    /// # Errors
+    /// Those of epoll.
+    pub fn turn(&mut self, arrivals: &mut Arrivals) -> io::Result<()> {
+        let Arrivals { events, peers } = arrivals;
+        self.wait(events)?;
+        let now = Instant::now();
+        for event in &*events {
+            self.dispatch(event, peers, now);
+        }
+        self.accept(peers, now);
+        for peer in peers.drain(..) {
+            self.serve_peer(peer, now);
+        }
+        self.report();
+        self.revive_some(now);
+        self.serve_ready_jobs(now);
+        self.table.head().set_current(None);
+        while let Some(key) = self.timers.pop_expired(now) {
+            self.expire(key, now);
+        }
+        debug_assert!(
+            self.downloads() + self.peers.len() > 0
+                || (self.census.is_empty() && self.job_descriptors == 0),
+            "with nobody served, something is still counted"
+        );
+        Ok(())
     }
 
     /// What outlives a worker. Nothing else is dropped: it is the successor's.
@@ -180,7 +218,10 @@ impl EventLoop {
     }
 
     /// Registers what it listens to, and takes up what a dead worker left.
-    fn start(&mut self, now: Instant) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// Those of epoll.
+    pub fn start(&mut self, now: Instant) -> io::Result<()> {
         let readable = Interest::READABLE;
         if let Some(listener) = &self.seat.listener {
             register(&self.poll, listener.as_fd(), Key::Listener, readable)?;
@@ -207,6 +248,17 @@ impl EventLoop {
         };
         self.table.head().count_turn();
         self.table.head().set_current(None);
+        while timeout != Some(Duration::ZERO) && Instant::now() < self.commit_is_near_until {
+            self.poll(events, Some(Duration::ZERO))?;
+            if !events.is_empty() {
+                return Ok(());
+            }
+            std::thread::yield_now();
+        }
+        self.poll(events, timeout)
+    }
+
+    fn poll(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         match self.poll.poll(events, timeout) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
             result => result,
@@ -354,6 +406,8 @@ impl EventLoop {
             let slot = peer.slot().map(|slot| self.table.slot(slot));
             let outcome = peer.expire(slot.as_ref());
             self.follow(handle, outcome, now);
+            // If it has committed at the last moment: nothing more can be heard of it.
+            self.close_peer(handle, &CloseReason::NotNeeded, now);
         }
     }
 }

@@ -6,14 +6,37 @@
 
 use std::os::fd::BorrowedFd;
 
+use crate::limits::MAX_KNOWN_MOUNTS;
 use crate::sys::mount;
 
-/// Whether reading the file can mean waiting for another process or machine.
-///
-/// # Errors
-/// Those of fstatfs(2).
-pub fn is_remote(file: BorrowedFd) -> nix::Result<bool> {
-    mount::magic(file).map(is_remote_magic)
+/// The mounts that files were on, and whether reading can mean waiting for another process or machine there.
+#[derive(Debug, Default)]
+pub struct Mounts {
+    /// By the number that no other mount will ever have.
+    known: Vec<(u64, bool)>,
+}
+
+impl Mounts {
+    /// Whether reading the file, on this mount, can mean that.
+    ///
+    /// # Errors
+    /// Those of fstatfs(2).
+    pub fn is_remote(&mut self, file: BorrowedFd, mount: Option<u64>) -> nix::Result<bool> {
+        let known = self.known.iter().find(|(known, _)| Some(*known) == mount);
+        if let Some((_, is_remote)) = known {
+            return Ok(*is_remote);
+        }
+        let by_mount = mount.and_then(|mount| Some((mount, mount::magic_of_mount(mount).ok()?)));
+        let Some((mount, magic)) = by_mount else {
+            return mount::magic(file).map(is_remote_magic);
+        };
+        let is_remote = is_remote_magic(magic);
+        if self.known.len() == MAX_KNOWN_MOUNTS {
+            self.known.clear();
+        }
+        self.known.push((mount, is_remote));
+        Ok(is_remote)
+    }
 }
 
 fn is_remote_magic(magic: u64) -> bool {
@@ -86,9 +109,13 @@ mod tests {
 
     #[test]
     fn what_is_in_memory_is_not_remote() {
+        let mut mounts = Mounts::default();
         let memfd = crate::sys::memfd::create("test").unwrap();
-        assert_eq!(is_remote(memfd.as_fd()), Ok(false));
-        let file = File::open("/proc/self/status").unwrap();
-        assert_eq!(is_remote(file.as_fd()), Ok(false));
+        for file in [memfd, File::open("/proc/self/status").unwrap()] {
+            let mount = mount::file_facts(file.as_fd(), false).unwrap().mount;
+            for mount in [mount, mount, None] {
+                assert_eq!(mounts.is_remote(file.as_fd(), mount), Ok(false));
+            }
+        }
     }
 }

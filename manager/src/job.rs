@@ -337,10 +337,9 @@ impl Job {
     /// Reads and forgets what the other side sends: input left unread would turn the close into a reset that destroys
     /// bytes on their way.
     fn discard_input(&mut self) -> Result<(), Outcome> {
-        let mut scratch = [0; 4096];
         let mut budget = DISCARD_BYTES_PER_TURN;
         while self.readable && !self.input_ended && budget > 0 {
-            match socket::discard(self.connection(), &mut scratch) {
+            match socket::discard(self.connection()) {
                 Ok(0) => self.input_ended = true,
                 Ok(bytes) => {
                     self.inbound_bytes += bytes as u64;

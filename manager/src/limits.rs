@@ -28,21 +28,30 @@ pub const FEWEST_NOTSENT_LOWAT_BYTES: u32 = 16 * 1024;
 /// net.ipv4.tcp_mem allows, a tenth of the memory by default, and none of them gets on when that is used up.
 pub const NOTSENT_BYTES_OF_A_CELL: u32 = 128 * 1024 * 1024;
 
+/// The mounts of which it is remembered what they are: more than file systems that downloads come from.
+pub const MAX_KNOWN_MOUNTS: usize = 64;
+
 /// The part of the descriptor limit that connected workers may take, as a divisor.
 pub const PEER_SHARE_OF_DESCRIPTORS: usize = 4;
 
 /// Connections accepted before offers and jobs have their turn again.
 pub const ACCEPT_BATCH: usize = 64;
 
-/// Workers connected at the same time, before and during their offers. A worker needs its connection for the time of
-/// one header flush; when there are too many, the one that has been idle longest goes.
+/// Workers connected at the same time, before, during and between their offers. A worker needs its connection for the
+/// time of one header flush, and keeps it for its next offer; when there are too many, the one that has been idle longest goes.
 pub const MAX_PEERS: usize = 1024;
+
+/// How long a commit is waited for without sleep: a worker that is told that its offer is accepted has most often flushed
+/// its headers by then. The processor is anybody's who wants it; where nobody does, falling asleep and being woken would
+/// cost more, above all where processors are virtual.
+pub const YIELDING: Duration = Duration::from_micros(60);
 
 /// The part of [`MAX_PEERS`] that accepted offers of one user may take, in quarters: they may stay for minutes, and a
 /// worker of another user must find a place to be heard in.
 pub const OFFERS_OF_A_USER_IN_QUARTERS: usize = 3;
 
-/// How long a connected worker may take to send its offer. It sends it at once.
+/// How long a connected worker may go without an offer. It sends the first at once, and finds out without harm that its
+/// connection is gone when it has another.
 pub const PEER_IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Descriptors never used for downloads: standard streams, epoll, signals, listener, the table, and what one offer
@@ -135,6 +144,10 @@ pub const CHECK_PAUSE: Duration = Duration::from_millis(5);
 
 /// How often a loop turns although nothing happens, so that its guardian sees it alive.
 pub const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// Entries of the queue of deadlines that stand for none, beyond as many as there are deadlines: few enough to cost no
+/// memory, enough that they are seldom looked for.
+pub const STALE_DEADLINES: usize = 64;
 
 /// What a cell with more downloads than another leaves the others, to take a new connection before it does.
 pub const HEAD_START: Duration = Duration::from_millis(1);

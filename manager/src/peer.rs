@@ -1,4 +1,4 @@
-//! One worker's connection to the manager, from accept to commit.
+//! One worker's connection to the manager: an offer, its commit, the next offer.
 //!
 //! Two rules make sure that a client never has two writers and never none: a download starts only on a commit that is
 //! in its slot, and an accepted offer is forgotten only when the peer has been read to its end.
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::socket::{Shutdown, shutdown};
-use nix::sys::stat::{SFlag, fstat};
+use nix::sys::stat::SFlag;
 use send_file_wire::message::HEADER_BYTES;
 use send_file_wire::{
     Answer, DecodeError, Framing, Offer, OfferId, Part, Reason, ReceiveError, channel,
@@ -19,12 +19,13 @@ use send_file_wire::{
 
 use crate::census::memory_bytes;
 use crate::crash;
-use crate::filesystem;
+use crate::filesystem::Mounts;
 use crate::job::{self, Job};
 use crate::limits::{MEMORY_BYTES_PER_JOB, PEER_IDLE_TIMEOUT};
 use crate::sink;
 use crate::stream::Stream;
 use crate::sys::memfd;
+use crate::sys::mount;
 use crate::sys::slot::{Identity, Numbers, Share, Slot, SlotState};
 use crate::sys::socket;
 use crate::sys::table::SlotIndex;
@@ -37,11 +38,13 @@ pub struct Peer {
     pub uid: u32,
     stage: Stage,
     deadline: Instant,
+    /// It has given a connection away before.
+    has_committed: bool,
 }
 
 #[derive(Debug)]
 enum Stage {
-    /// Connected; the offer is expected.
+    /// Connected; an offer is expected.
     AwaitingOffer,
     /// Its offer was accepted and all that the download needs is at hand; the commit is expected.
     Offered {
@@ -56,7 +59,7 @@ enum Stage {
 pub enum PeerOutcome {
     /// Nothing: wait for its next packet.
     Keep,
-    /// The commit has come: start the download, close the peer.
+    /// The commit has come: start the download. The peer may make its next offer.
     Spawn(SlotIndex, Box<Job>),
     /// Close it, for this reason.
     Close(CloseReason),
@@ -69,6 +72,8 @@ pub enum CloseReason {
     Withdrawn,
     /// It sent no offer in time.
     Idle,
+    /// It had its download, and is to make its next offer elsewhere, or there is none for now.
+    NotNeeded,
     /// It sent no commit in time.
     OfferExpired,
     /// Its offer was rejected.
@@ -148,6 +153,7 @@ impl fmt::Display for CloseReason {
         match self {
             CloseReason::Withdrawn => f.write_str("withdrawn by the worker"),
             CloseReason::Idle => f.write_str("no offer came in time"),
+            CloseReason::NotNeeded => f.write_str("not needed for now"),
             CloseReason::OfferExpired => f.write_str("no commit came in time"),
             CloseReason::Rejected(error) => write!(f, "rejected: {error}"),
             CloseReason::NotACommit => f.write_str("sent something else than the commit"),
@@ -164,6 +170,8 @@ pub struct Admission<'a> {
     pub memory_left_bytes: u64,
     /// Files may be on file systems that can hang.
     pub allow_remote_files: bool,
+    /// What is known of them.
+    pub mounts: &'a mut Mounts,
     /// Whether a connection, by its cookie, carries a download.
     pub is_active: &'a dyn Fn(u64) -> bool,
 }
@@ -176,6 +184,7 @@ impl Peer {
             uid,
             stage: Stage::AwaitingOffer,
             deadline: now + PEER_IDLE_TIMEOUT,
+            has_committed: false,
         }
     }
 
@@ -270,7 +279,7 @@ impl Peer {
                     descriptors,
                     slot,
                     self.socket.as_fd(),
-                    &admission,
+                    &mut admission,
                     now,
                 )?;
                 Ok((offer.id, Box::new(job)))
@@ -325,7 +334,14 @@ impl Peer {
                 job,
             },
             deadline: now + offer_timeout,
+            has_committed: false,
         }
+    }
+
+    /// Its download has begun: the next offer is expected.
+    pub fn rest(&mut self, now: Instant) {
+        self.deadline = now + PEER_IDLE_TIMEOUT;
+        self.has_committed = true;
     }
 
     /// Receives the commit of an accepted offer into its slot.
@@ -360,7 +376,10 @@ impl Peer {
     /// fail by the worker: what was queued before the shutdown can still be read, what is sent after it fails.
     pub fn expire(&mut self, slot: Option<&Slot>) -> PeerOutcome {
         let Some(slot) = slot else {
-            return PeerOutcome::Close(CloseReason::Idle);
+            return PeerOutcome::Close(match self.has_committed {
+                true => CloseReason::NotNeeded,
+                false => CloseReason::Idle,
+            });
         };
         if let Err(errno) = shutdown(self.socket.as_raw_fd(), Shutdown::Read) {
             tracing::warn!(%errno, "could not shut down the connection of an expired offer");
@@ -392,10 +411,6 @@ impl Peer {
     }
 }
 
-fn is_remote(file: &OwnedFd) -> Result<bool, OfferError> {
-    filesystem::is_remote(file.as_fd()).map_err(|errno| OfferError::Prepare(errno.into()))
-}
-
 /// Checks an offer against its descriptors and makes everything its download will need, so that nothing can fail for
 /// want of it after the commit. The connection is looked at, not touched: it is still the worker's.
 fn prepare(
@@ -403,7 +418,7 @@ fn prepare(
     descriptors: send_file_wire::Descriptors,
     slot: &Slot,
     peer: BorrowedFd,
-    admission: &Admission,
+    admission: &mut Admission,
     now: Instant,
 ) -> Result<Job, OfferError> {
     let kind = socket::inspect(descriptors.connection.as_fd()).map_err(OfferError::Connection)?;
@@ -417,15 +432,19 @@ fn prepare(
     if !socket::is_readable(&descriptors.file).map_err(OfferError::Prepare)? {
         return Err(OfferError::FileNotReadable);
     }
-    // Before anything that asks the file system.
-    if !admission.allow_remote_files && is_remote(&descriptors.file)? {
-        return Err(OfferError::RemoteFile);
+    let failed = |errno: Errno| OfferError::Prepare(errno.into());
+    let file = descriptors.file.as_fd();
+    let facts = mount::file_facts(file, admission.allow_remote_files).map_err(failed)?;
+    if !admission.allow_remote_files {
+        let mounts = &mut admission.mounts;
+        if mounts.is_remote(file, facts.mount).map_err(failed)? {
+            return Err(OfferError::RemoteFile);
+        }
     }
-    let stat = fstat(&descriptors.file).map_err(|errno| OfferError::Prepare(errno.into()))?;
-    if SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
+    if SFlag::from_bits_truncate(facts.mode) & SFlag::S_IFMT != SFlag::S_IFREG {
         return Err(OfferError::NotARegularFile);
     }
-    let size = u64::try_from(stat.st_size).unwrap_or(0);
+    let size = facts.size;
     for part in &offer.parts {
         if let Part::Span { offset, len } = part
             && offset + len > size
@@ -454,8 +473,8 @@ fn prepare(
 
     slot.set_identity(Identity {
         cookie,
-        device: stat.st_dev,
-        inode: stat.st_ino,
+        device: facts.device,
+        inode: facts.inode,
     });
     slot.set_numbers(Numbers {
         staging: -1,

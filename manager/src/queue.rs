@@ -6,7 +6,7 @@
 //! before it in that order has its turn within (n + 1) times so many.
 #![forbid(unsafe_code)]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use clap::ValueEnum;
 
@@ -23,11 +23,19 @@ pub enum Discipline {
 
 /// Those that wait for a turn.
 #[derive(Debug)]
-pub struct ReadyQueue<T> {
-    discipline: Discipline,
-    /// By when they became ready.
+pub enum ReadyQueue<T> {
+    /// As they became ready.
+    Fair(VecDeque<T>),
+    /// By bytes left.
+    SmallestFirst(BySize<T>),
+}
+
+/// Those that wait under [`Discipline::SmallestFirst`].
+#[derive(Debug)]
+pub struct BySize<T> {
+    /// By when they became ready, with the bytes left.
     waiting: BTreeMap<u64, (T, u64)>,
-    /// The same by bytes left, then by when; empty where that does not matter.
+    /// The same by bytes left, then by when.
     by_size: BTreeSet<(u64, u64)>,
     next_arrival: u64,
     /// Turns since the eldest had one.
@@ -37,50 +45,65 @@ pub struct ReadyQueue<T> {
 impl<T> ReadyQueue<T> {
     /// An empty one.
     pub fn new(discipline: Discipline) -> ReadyQueue<T> {
-        ReadyQueue {
-            discipline,
-            waiting: BTreeMap::new(),
-            by_size: BTreeSet::new(),
-            next_arrival: 0,
-            turns: 0,
+        match discipline {
+            Discipline::Fair => ReadyQueue::Fair(VecDeque::new()),
+            Discipline::SmallestFirst => ReadyQueue::SmallestFirst(BySize {
+                waiting: BTreeMap::new(),
+                by_size: BTreeSet::new(),
+                next_arrival: 0,
+                turns: 0,
+            }),
         }
     }
 
     /// How many wait.
     pub fn len(&self) -> usize {
-        self.waiting.len()
+        match self {
+            ReadyQueue::Fair(waiting) => waiting.len(),
+            ReadyQueue::SmallestFirst(BySize { waiting, .. }) => waiting.len(),
+        }
     }
 
     /// Whether nobody waits.
     pub fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+        self.len() == 0
     }
 
     /// Adds one that has so many bytes left. Nobody may be in it twice.
     pub fn push(&mut self, item: T, left_bytes: u64) {
-        let arrival = self.next_arrival;
-        self.next_arrival += 1;
-        self.waiting.insert(arrival, (item, left_bytes));
-        if self.discipline == Discipline::SmallestFirst {
-            self.by_size.insert((left_bytes, arrival));
+        match self {
+            ReadyQueue::Fair(waiting) => waiting.push_back(item),
+            ReadyQueue::SmallestFirst(waiting) => waiting.push(item, left_bytes),
         }
     }
 
     /// Takes out the one whose turn it is.
     pub fn pop(&mut self) -> Option<T> {
+        match self {
+            ReadyQueue::Fair(waiting) => waiting.pop_front(),
+            ReadyQueue::SmallestFirst(waiting) => waiting.pop(),
+        }
+    }
+}
+
+impl<T> BySize<T> {
+    fn push(&mut self, item: T, left_bytes: u64) {
+        let arrival = self.next_arrival;
+        self.next_arrival += 1;
+        self.waiting.insert(arrival, (item, left_bytes));
+        self.by_size.insert((left_bytes, arrival));
+    }
+
+    fn pop(&mut self) -> Option<T> {
         self.turns += 1;
-        let smallest = self
-            .by_size
-            .first()
-            .filter(|_| self.turns < TURNS_PER_ELDEST);
-        let Some((_, arrival)) = smallest.copied() else {
-            self.turns = 0;
-            let (arrival, (item, left_bytes)) = self.waiting.pop_first()?;
-            self.by_size.remove(&(left_bytes, arrival));
-            return Some(item);
-        };
-        self.by_size.pop_first();
-        self.waiting.remove(&arrival).map(|(item, _)| item)
+        if self.turns < TURNS_PER_ELDEST {
+            let (_, arrival) = self.by_size.pop_first()?;
+            return self.waiting.remove(&arrival).map(|(item, _)| item);
+        }
+        self.turns = 0;
+        let (arrival, (item, left_bytes)) = self.waiting.pop_first()?;
+        self.by_size.remove(&(left_bytes, arrival));
+        Some(item)
     }
 }
 
@@ -195,7 +218,10 @@ mod tests {
             let mut order: Vec<usize> = std::iter::from_fn(|| queue.pop()).collect();
             order.sort_unstable();
             prop_assert_eq!(order, (0..sizes.len()).collect::<Vec<_>>());
-            prop_assert!(queue.is_empty() && queue.by_size.is_empty());
+            prop_assert!(queue.is_empty());
+            if let ReadyQueue::SmallestFirst(waiting) = queue {
+                prop_assert!(waiting.by_size.is_empty());
+            }
         }
     }
 }

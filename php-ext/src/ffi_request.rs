@@ -1,44 +1,74 @@
 //! Reads the request and the headers set so far out of the engine.
 
-use std::ffi::CStr;
-use std::slice;
+use std::ffi::{CStr, c_char};
+use std::{ptr, slice};
 
 use ext_php_rs::ffi::{self as php, TRACK_VARS_SERVER, sapi_header_struct};
-use ext_php_rs::types::{ArrayKey, ZendStr, Zval};
+use ext_php_rs::types::{ZendStr, Zval};
 
 use crate::error::Error;
-use crate::ffi::guarded;
+use crate::ffi::{guarded, sapi_name};
 
-/// The server variables as the web server set them: the engine's own copy, which a script that changes `$_SERVER` does
-/// not change. Values that are not UTF-8 come out with replacement characters.
-pub(crate) fn server_variables() -> Result<Vec<(String, String)>, Error> {
-    let mut name = ZendStr::new("_SERVER", false);
-    let name_pointer = &raw mut *name;
-    // SAFETY: `name` is alive during the call, which fills the table if `$_SERVER` was not used yet.
-    guarded(|| unsafe { php::zend_is_auto_global(name_pointer) })?;
-    // SAFETY: the table belongs to the request; nothing runs that could change it while it is read.
-    let table = unsafe {
-        let globals = php::ext_php_rs_process_globals();
-        (&raw const (*globals).http_globals[TRACK_VARS_SERVER as usize])
-            .as_ref()
-            .and_then(Zval::array)
-    };
-    let Some(table) = table else {
-        return Ok(Vec::new());
-    };
-    Ok(table
-        .iter()
-        .filter_map(|(key, value)| {
-            let name = match key {
-                ArrayKey::Long(_) => return None,
-                ArrayKey::String(name) => name,
-                ArrayKey::Str(name) => name.to_owned(),
-                ArrayKey::ZendString(name) => String::from_utf8_lossy(name.as_bytes()).into_owned(),
+/// The server variables of one request, as the web server set them: what a script does to `$_SERVER` does not matter.
+#[derive(Clone, Copy)]
+pub(crate) enum ServerVariables {
+    /// Where the SAPI can be asked for one. `$_SERVER` is made of the same, but making it, in a request whose script has
+    /// not used it, costs more than everything else a small file does.
+    Sapi(unsafe extern "C" fn(*const c_char, usize) -> *mut c_char),
+    /// The engine's own copy of `$_SERVER`.
+    Table(*const php::HashTable),
+    /// None on the command line.
+    None,
+}
+
+impl ServerVariables {
+    pub(crate) fn of_this_request() -> Result<ServerVariables, Error> {
+        // SAFETY: the SAPI module is static in every SAPI.
+        let getenv = unsafe { (*php::ext_php_rs_sapi_module()).getenv };
+        match (sapi_name().to_bytes(), getenv) {
+            // Others answer from the environment of the process, where `putenv()` writes.
+            (b"apache2handler" | b"fpm-fcgi", Some(getenv)) => Ok(ServerVariables::Sapi(getenv)),
+            _ => ServerVariables::of_the_table(),
+        }
+    }
+
+    fn of_the_table() -> Result<ServerVariables, Error> {
+        let mut name = ZendStr::new("_SERVER", false);
+        let name_pointer = &raw mut *name;
+        // SAFETY: `name` is alive during the call, which fills the table if `$_SERVER` was not used yet.
+        guarded(|| unsafe { php::zend_is_auto_global(name_pointer) })?;
+        // SAFETY: the table belongs to the request, and outlives every use here.
+        let table = unsafe {
+            let globals = php::ext_php_rs_process_globals();
+            (&raw const (*globals).http_globals[TRACK_VARS_SERVER as usize])
+                .as_ref()
+                .and_then(Zval::array)
+        };
+        Ok(table.map_or(ServerVariables::None, |table| {
+            ServerVariables::Table(ptr::from_ref(table))
+        }))
+    }
+
+    /// The value of one. What is not UTF-8 comes out with replacement characters.
+    pub(crate) fn value(self, name: &CStr) -> Option<String> {
+        let (pointer, length) = (name.as_ptr(), name.count_bytes());
+        // SAFETY: the name is NUL-terminated and alive, the function that of this request's SAPI, the table alive and
+        // changed by nothing meanwhile; values are copied at once.
+        unsafe {
+            let bytes = match self {
+                ServerVariables::Sapi(getenv) => {
+                    let value = getenv(pointer, length);
+                    (!value.is_null()).then(|| CStr::from_ptr(value).to_bytes())
+                }
+                ServerVariables::Table(table) => {
+                    let found = php::zend_hash_str_find(table, pointer, length).as_ref();
+                    found.and_then(Zval::zend_str).map(ZendStr::as_bytes)
+                }
+                ServerVariables::None => None,
             };
-            let value = String::from_utf8_lossy(value.zend_str()?.as_bytes()).into_owned();
-            Some((name, value))
-        })
-        .collect())
+            bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+        }
+    }
 }
 
 /// The request method; none on the command line.

@@ -44,6 +44,7 @@ mod headers;
 mod info;
 mod ini;
 mod limits;
+mod link;
 mod media_types;
 #[allow(
     unsafe_code,

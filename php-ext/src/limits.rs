@@ -26,6 +26,14 @@ pub(crate) const MAX_SOCKET_PATH_BYTES: usize = 107;
 /// `Retry-After` of a 503: long enough for a burst to pass, short enough for a person.
 pub(crate) const RETRY_AFTER_SECS: u32 = 5;
 
+/// The connections on which one offer is tried: the one that was kept, and two new ones, of which a manager that ends or
+/// is upgraded at this moment may close the first.
+pub(crate) const MAX_LINKS: usize = 3;
+
+/// How long a worker that waits for the manager's answer gives its processor to whoever wants it, before it sleeps. An
+/// idle manager answers in less, while to fall asleep and be woken takes longer than that where processors are virtual.
+pub(crate) const YIELDING: Duration = Duration::from_micros(60);
+
 /// The answers that may lie in the socket before ours: late ones to other ids. More is not the protocol.
 pub(crate) const MAX_STRAY_ANSWERS: usize = 8;
 

@@ -2,19 +2,20 @@
 #![forbid(unsafe_code)]
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use send_file_response::Part;
-use send_file_wire::channel::{connect_to, receive, send};
+use send_file_wire::channel::{receive, send};
 use send_file_wire::message::HEADER_BYTES;
 use send_file_wire::{Answer, Commit, DecodeError, Framing, Offer, OfferId, Rate, Reason};
 
 use crate::ini::Settings;
-use crate::limits::{CONNECT_RETRY_PAUSE, MAX_STRAY_ANSWERS};
+use crate::limits::{CONNECT_RETRY_PAUSE, MAX_LINKS, MAX_STRAY_ANSWERS, YIELDING};
+use crate::link::Link;
 
 /// What is offered.
 pub(crate) struct Download<'a> {
@@ -29,7 +30,7 @@ pub(crate) struct Download<'a> {
 /// An offer that the manager has accepted. Dropped, it is withdrawn: the connection stays with the worker.
 #[derive(Debug)]
 pub(crate) struct Accepted {
-    manager: OwnedFd,
+    link: Link,
     id: OfferId,
 }
 
@@ -64,27 +65,55 @@ pub(crate) fn offer(settings: &Settings, download: &Download) -> Result<Accepted
         tag: download.tag.to_vec(),
     };
     let packet = offer.encode().map_err(NotTaken::Offer)?;
-    let manager = connect_before(settings, deadline)?;
     let descriptors = [download.connection, download.file];
-    send(manager.as_fd(), &packet, &descriptors).map_err(NotTaken::Unreachable)?;
-    wait_for_answer(manager.as_fd(), id, deadline)?;
-    Ok(Accepted { manager, id })
+    let mut kept = Link::kept(&settings.manager_socket);
+    let mut links_left = MAX_LINKS;
+    loop {
+        let link = match kept.take() {
+            Some(link) => link,
+            None => connect_before(settings, deadline)?,
+        };
+        links_left -= 1;
+        let answered = send(link.socket(), &packet, &descriptors)
+            .map_err(NotTaken::Unreachable)
+            .and_then(|()| wait_for_answer(link.socket(), id, deadline));
+        match answered {
+            Ok(()) => return Ok(Accepted { link, id }),
+            Err(reason) if reason.is_of_this_link() && links_left > 0 => {}
+            Err(reason) => return Err(reason),
+        }
+    }
+}
+
+impl NotTaken {
+    /// Whether another connection may do: this one was closed, by a manager or a cell of it that ends or that saw no use in
+    /// it, with the offer unread (the kernel says `ECONNRESET` only then, and `EPIPE` if it was before).
+    fn is_of_this_link(&self) -> bool {
+        match self {
+            NotTaken::Unreachable(error) => matches!(
+                error.kind(),
+                io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset
+            ),
+            NotTaken::Rejected(reason) => *reason == Reason::Draining,
+            _ => false,
+        }
+    }
 }
 
 impl Accepted {
     /// Gives the connection away. After an error the worker still owns it.
-    ///
-    /// The socket is closed either way. Its queue is empty by then but for answers nobody waits for.
     pub(crate) fn commit(self) -> io::Result<()> {
-        send(self.manager.as_fd(), &Commit(self.id).encode(), &[])
+        send(self.link.socket(), &Commit(self.id).encode(), &[])?;
+        self.link.keep();
+        Ok(())
     }
 }
 
 /// A full queue of connections passes quickly, or the manager hangs: the deadline tells.
-fn connect_before(settings: &Settings, deadline: Instant) -> Result<OwnedFd, NotTaken> {
+fn connect_before(settings: &Settings, deadline: Instant) -> Result<Link, NotTaken> {
     loop {
-        match connect_to(&settings.manager_socket) {
-            Ok(manager) => return Ok(manager),
+        match Link::connect(&settings.manager_socket) {
+            Ok(link) => return Ok(link),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 if Instant::now() >= deadline {
                     return Err(NotTaken::NoAnswer);
@@ -97,16 +126,24 @@ fn connect_before(settings: &Settings, deadline: Instant) -> Result<OwnedFd, Not
 }
 
 fn wait_for_answer(manager: BorrowedFd, id: OfferId, deadline: Instant) -> Result<(), NotTaken> {
-    for _ in 0..MAX_STRAY_ANSWERS {
-        wait_readable(manager, deadline)?;
+    let yield_until = Instant::now() + YIELDING;
+    let mut answers = 0;
+    while answers < MAX_STRAY_ANSWERS {
         // One byte to spare, so that a packet too long is seen as such.
         let mut packet = [0; HEADER_BYTES + 3];
         let length = match receive(manager, &mut packet) {
             Ok(0) => return Err(NotTaken::Closed),
             Ok(length) => length,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                match Instant::now() < yield_until {
+                    true => std::thread::yield_now(),
+                    false => wait_readable(manager, deadline)?,
+                }
+                continue;
+            }
             Err(error) => return Err(NotTaken::Unreachable(error)),
         };
+        answers += 1;
         match Answer::decode(&packet[..length]).map_err(NotTaken::Answer)? {
             Answer::Accept(other) | Answer::Reject(other, _) if other != id => {}
             Answer::Accept(_) => return Ok(()),

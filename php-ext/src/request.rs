@@ -1,20 +1,32 @@
 //! What the client asked and what the script has said so far, in the terms of the crate `response`.
 #![forbid(unsafe_code)]
 
+use std::ffi::CStr;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use send_file_response::{
-    CODING_MARK_BYTES, Coding, Method, Options, Representations, Request, Response, Script,
-    TypeList, may_be_coded, respond,
+    CODING_MARK_BYTES, Coding, Method, Options, REQUEST_FIELDS, Representations, Request, Response,
+    Script, TypeList, may_be_coded, respond,
 };
 
 use crate::error::Error;
-use crate::ffi_request;
+use crate::ffi_request::{self, ServerVariables};
 
 /// The header that is the status behind CGI and FastCGI.
 pub(crate) const CGI_STATUS: &str = "Status";
+
+/// [`REQUEST_FIELDS`] as server variables (RFC 3875 section 4.1.18).
+const NAMES_IN_CGI: [&CStr; REQUEST_FIELDS.len()] = [
+    c"HTTP_ACCEPT_ENCODING",
+    c"HTTP_IF_MATCH",
+    c"HTTP_IF_MODIFIED_SINCE",
+    c"HTTP_IF_NONE_MATCH",
+    c"HTTP_IF_RANGE",
+    c"HTTP_IF_UNMODIFIED_SINCE",
+    c"HTTP_RANGE",
+];
 
 const CODING_HEADER: &str = "Content-Encoding";
 
@@ -22,7 +34,7 @@ const CODING_HEADER: &str = "Content-Encoding";
 #[derive(Debug)]
 pub(crate) struct Exchange {
     method: Method,
-    request_headers: Vec<(String, String)>,
+    request_headers: Vec<(&'static str, String)>,
     status: Option<u16>,
     script_headers: Vec<(String, String)>,
     /// There is a `Content-Encoding` that must not go out.
@@ -35,29 +47,21 @@ impl Exchange {
     /// A subrequest (an include into a page) got the headers of the request for the page, which do not ask about the
     /// file: it gets the whole file.
     pub(crate) fn read(is_subrequest: bool) -> Result<Exchange, Error> {
-        let mut request_headers = Vec::new();
-        let mut server_software = String::new();
-        for (name, value) in ffi_request::server_variables()? {
-            if let Some(header) = name.strip_prefix("HTTP_") {
-                request_headers.push((header.replace('_', "-"), value));
-            } else if name == "SERVER_SOFTWARE" {
-                server_software = value;
-            }
-        }
+        let variables = ServerVariables::of_this_request()?;
         // The command line has no method: it gets the whole file.
         let method = ffi_request::request_method().filter(|_| !is_subrequest);
         let mut script_headers = script_headers();
         let cgi_status = take_cgi_status(&mut script_headers);
         Ok(Exchange {
             method: method.map_or(Method::Other, |name| Method::parse(&name)),
-            request_headers,
+            request_headers: request_headers(variables),
             status: cgi_status.or_else(|| {
                 let status = u16::try_from(ffi_request::script_status()).ok();
                 status.filter(|status| *status != 0)
             }),
             script_headers,
             has_a_false_coding: false,
-            server_software,
+            server_software: variables.value(c"SERVER_SOFTWARE").unwrap_or_default(),
         })
     }
 
@@ -135,6 +139,15 @@ impl Exchange {
     }
 }
 
+/// Those that the answer depends on.
+fn request_headers(variables: ServerVariables) -> Vec<(&'static str, String)> {
+    REQUEST_FIELDS
+        .iter()
+        .zip(NAMES_IN_CGI)
+        .filter_map(|(field, name)| Some((*field, variables.value(name)?)))
+        .collect()
+}
+
 fn script_headers() -> Vec<(String, String)> {
     ffi_request::script_header_lines()
         .iter()
@@ -154,10 +167,10 @@ fn take_cgi_status(headers: &mut Vec<(String, String)>) -> Option<u16> {
     (100..=599).contains(&code).then_some(code)
 }
 
-fn borrowed(headers: &[(String, String)]) -> Vec<(&str, &str)> {
+fn borrowed<N: AsRef<str>>(headers: &[(N, String)]) -> Vec<(&str, &str)> {
     headers
         .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .map(|(name, value)| (name.as_ref(), value.as_str()))
         .collect()
 }
 

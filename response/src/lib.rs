@@ -68,7 +68,7 @@ pub use file::{FileFacts, Mtime, Version, is_fresh};
 pub use media_types::MediaTypes;
 pub use options::{OptionError, Options, RawOptions};
 pub use representation::Representations;
-pub use request::{Method, Request};
+pub use request::{Method, REQUEST_FIELDS, Request};
 pub use respond::{CONTENT_FIELDS, respond};
 pub use response::{Part, Response};
 pub use script::Script;

@@ -22,6 +22,18 @@ impl Method {
     }
 }
 
+/// The request's header fields that an answer depends on; others need not be passed (RFC 9110 sections 12.5.3, 13.1
+/// and 14.2).
+pub const REQUEST_FIELDS: [&str; 7] = [
+    "Accept-Encoding",
+    "If-Match",
+    "If-Modified-Since",
+    "If-None-Match",
+    "If-Range",
+    "If-Unmodified-Since",
+    "Range",
+];
+
 /// What the client asked.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
@@ -33,6 +45,7 @@ pub struct Request<'a> {
 
 impl<'a> Request<'a> {
     pub(crate) fn lines(&self, name: &'a str) -> impl Iterator<Item = &'a str> + Clone + use<'a> {
+        debug_assert!(REQUEST_FIELDS.contains(&name), "{name} is not listed");
         lines(self.headers, name)
     }
 

@@ -18,8 +18,9 @@
 //! reading what was queued: a commit found there counts, a later one fails with `EPIPE` in the worker. So there are
 //! never two writers to a client, and never none.
 //!
-//! [`message`] has the packets byte by byte, for writers of other runtimes; [`channel`] sends and receives them and is
-//! the only file with unsafe code; [`pace`] is the rule that both sides keep a rate by; [`limits`] names every bound.
+//! [`message`] has the packets byte by byte, for writers of other runtimes; [`channel`] sends and receives them;
+//! [`room`] says whether a worker is the one who should send: when the connection takes everything at once; [`pace`] is
+//! the rule that both sides keep a rate by; [`limits`] names every bound. Only `channel` and `room` have unsafe code.
 #![deny(unsafe_code)]
 
 #[allow(unsafe_code, reason = "receives into memory that processes share")]
@@ -27,6 +28,11 @@ pub mod channel;
 pub mod limits;
 pub mod message;
 pub mod pace;
+#[allow(
+    unsafe_code,
+    reason = "asks for socket options that no safe wrapper has"
+)]
+pub mod room;
 
 pub use channel::{Descriptors, Landing, ReceiveError};
 pub use message::{

@@ -38,3 +38,21 @@ pub const MAX_PACE_INTERVAL: Duration = Duration::from_millis(125);
 /// The time a paced body may make up for when it could not leave, beyond its burst. A busy machine stops a process for
 /// tenths of a second, which should cost no download its rate; a client that stalled for minutes should get no flood.
 pub const PACE_CREDIT_TIME: Duration = Duration::from_millis(500);
+
+/// What headers occupy in a send buffer, so that a body behind them still fits: what most web servers and proxies allow
+/// at most by default, and two packets of their own.
+pub const HEAD_ROOM_BYTES: u64 = 8 * 1024;
+
+/// What a packet in a TCP connection's queue holds at least, where the client's window allows: a quarter of what Linux
+/// packs (`GSO_LEGACY_MAX_SIZE`), since network cards may allow less.
+pub const PACKET_BYTES: u64 = 16 * 1024;
+
+/// The memory of a packet in a TCP connection's queue beside its bytes: `sk_buff` and its head, 1280 bytes in Linux 6.
+pub const PACKET_OVERHEAD_BYTES: u64 = 2048;
+
+/// What PHP writes to a FastCGI connection at a time: a record.
+pub const UNIX_PIECE_BYTES: u64 = 32 * 1024;
+
+/// The memory of a piece in a Unix socket's queue beside its bytes, which are rounded up to pages, with the header of a
+/// FastCGI record in front of it: two heads of at most a page.
+pub const UNIX_PIECE_OVERHEAD_BYTES: u64 = 8 * 1024;

@@ -3,6 +3,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+use send_file_manager::filesystem::Mounts;
 use send_file_manager::job::{Job, Turn};
 use send_file_manager::outcome::Outcome;
 use send_file_manager::peer::{Admission, Peer, PeerOutcome};
@@ -132,6 +133,7 @@ impl Download {
             refusal: None,
             memory_left_bytes: u64::MAX,
             allow_remote_files: false,
+            mounts: &mut Mounts::default(),
             is_active: &|_| false,
         };
         let outcome = peer.receive_offer(self.slot, slot, admission, OFFER_TIMEOUT, now);

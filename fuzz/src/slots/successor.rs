@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
+use send_file_manager::filesystem::Mounts;
 use send_file_manager::job::{Descriptors, Job, Place};
 use send_file_manager::outcome::Outcome;
 use send_file_manager::peer::{Admission, Peer, PeerOutcome};
@@ -105,6 +106,7 @@ impl Successor<'_> {
             refusal: None,
             memory_left_bytes: u64::MAX,
             allow_remote_files: false,
+            mounts: &mut Mounts::default(),
             is_active: &|_| false,
         };
         let slot = self.table.slot(index);

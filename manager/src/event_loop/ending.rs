@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::{EventLoop, Leaving, deregister};
 use crate::outcome::Outcome;
+use crate::peer::{CloseReason, Peer};
 use crate::registry::Handle;
 use crate::sys::head::Ending;
 
@@ -32,6 +33,7 @@ impl EventLoop {
                 if let Some(listener) = self.seat.listener.take() {
                     deregister(&self.poll, listener.as_fd());
                 }
+                self.close_resting_peers(now);
                 tracing::info!(downloads = self.downloads(), "retiring: no new downloads");
             }
             Ending::Draining => {
@@ -49,6 +51,16 @@ impl EventLoop {
                 }
             }
             Ending::Cut => {}
+        }
+    }
+
+    /// Their next offers are for others: the worker of one that is on its way connects anew.
+    fn close_resting_peers(&mut self, now: Instant) {
+        for handle in self.peers.handles() {
+            let rests = |peer: &Peer| peer.slot().is_none();
+            if self.peers.get_mut(handle).is_some_and(|peer| rests(peer)) {
+                self.close_peer(handle, &CloseReason::NotNeeded, now);
+            }
         }
     }
 

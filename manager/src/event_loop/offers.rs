@@ -14,6 +14,7 @@ use crate::crash;
 use crate::key::Key;
 use crate::limits::{
     ACCEPT_BATCH, BALANCE_SLACK, HEAD_START, MAX_DESCRIPTORS_PER_JOB, RELIEF_WAIT, RETRY_INTERVAL,
+    YIELDING,
 };
 use crate::peer::{Admission, CloseReason, OfferError, Peer, PeerOutcome};
 use crate::registry::Handle;
@@ -64,11 +65,9 @@ impl EventLoop {
     /// no room and a fresh one is to come: all of them hear of each connection, and one that nobody takes is taken here
     /// after all.
     fn give_head_start(&mut self, now: Instant) -> bool {
-        let fewest = self.seat.board.fewest_downloads();
-        let is_above = self.engagements() > fewest + fewest / 8 + BALANCE_SLACK;
         let start = match self.seat.entry().is_full() && !self.has_descriptors() {
             true => RELIEF_WAIT,
-            false if is_above => HEAD_START,
+            false if self.is_above_the_others() => HEAD_START,
             false => return false,
         };
         if self.head_start_given {
@@ -78,6 +77,11 @@ impl EventLoop {
         self.listener_ready = false;
         self.timers.set(Key::Listener, Some(now + start));
         true
+    }
+
+    fn is_above_the_others(&self) -> bool {
+        let fewest = self.seat.board.fewest_downloads();
+        self.engagements() > fewest + fewest / 8 + BALANCE_SLACK
     }
 
     /// Adds a worker to those that are listened to.
@@ -129,18 +133,23 @@ impl EventLoop {
             .map(|(handle, _)| handle)
     }
 
+    /// Reads what a worker has sent. It may send its next offer right behind a commit.
     pub(super) fn serve_peer(&mut self, handle: Handle, now: Instant) {
-        let Some(peer) = self.peers.get_mut(handle) else {
-            return;
-        };
-        let outcome = match peer.slot() {
-            Some(slot) => {
-                self.table.head().set_current(Some(slot));
-                peer.receive_commit(&self.table.slot(slot))
-            }
-            None => self.receive_offer(handle, now),
-        };
-        self.follow(handle, outcome, now);
+        let mut has_spawned = true;
+        while has_spawned {
+            let Some(peer) = self.peers.get_mut(handle) else {
+                return;
+            };
+            let outcome = match peer.slot() {
+                Some(slot) => {
+                    self.table.head().set_current(Some(slot));
+                    peer.receive_commit(&self.table.slot(slot))
+                }
+                None => self.receive_offer(handle, now),
+            };
+            has_spawned = matches!(outcome, PeerOutcome::Spawn(..));
+            self.follow(handle, outcome, now);
+        }
     }
 
     fn receive_offer(&mut self, handle: Handle, now: Instant) -> PeerOutcome {
@@ -202,6 +211,7 @@ impl EventLoop {
             refusal,
             memory_left_bytes: self.settings.max_memory_bytes.saturating_sub(held_bytes),
             allow_remote_files: self.settings.allow_remote_files,
+            mounts: &mut self.mounts,
             is_active: &is_active,
         };
         let Some(peer) = self.peers.get_mut(handle) else {
@@ -225,6 +235,7 @@ impl EventLoop {
         let entry = self.seat.entry();
         entry.set_downloads(self.census.len());
         if matches!(outcome, PeerOutcome::Keep) && peer.slot().is_some() {
+            self.commit_is_near_until = now + YIELDING;
             // The commit may have come before the event for it was asked for: edge-triggered, it would not be seen.
             return peer.receive_commit(&self.table.slot(index));
         }
@@ -236,10 +247,23 @@ impl EventLoop {
             PeerOutcome::Keep => {}
             PeerOutcome::Close(reason) => self.close_peer(handle, &reason, now),
             PeerOutcome::Spawn(slot, job) => {
-                self.forget_peer(handle);
-                crash::point("commit.peer_closed");
+                self.commit_is_near_until = now;
                 self.spawn(slot, job, now);
+                crash::point("commit.peer_rests");
+                self.rest_peer(handle, now);
             }
+        }
+    }
+
+    /// A worker keeps its connection for its next offer, unless that is to go to another cell.
+    fn rest_peer(&mut self, handle: Handle, now: Instant) {
+        if self.ending != Ending::No || self.is_above_the_others() {
+            return self.close_peer(handle, &CloseReason::NotNeeded, now);
+        }
+        if let Some(peer) = self.peers.get_mut(handle) {
+            peer.rest(now);
+            let deadline = peer.deadline();
+            self.timers.set(Key::Peer(handle), Some(deadline));
         }
     }
 
@@ -254,8 +278,8 @@ impl EventLoop {
             crash::point("offer.released");
         }
         match reason {
-            CloseReason::Withdrawn => {
-                tracing::debug!(uid = peer.uid, "offer withdrawn by its worker")
+            CloseReason::Withdrawn | CloseReason::NotNeeded => {
+                tracing::debug!(uid = peer.uid, "closed a peer: {reason}");
             }
             reason => self.refusals.log(now, || {
                 tracing::warn!(uid = peer.uid, "closed a peer: {reason}")

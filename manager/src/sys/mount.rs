@@ -1,4 +1,4 @@
-//! What file system a file is on, if possible without asking that file system: its server may never answer.
+//! What a file is and is on, if possible without asking its file system: its server may never answer.
 
 use std::mem::{MaybeUninit, offset_of, size_of};
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -7,31 +7,63 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::sys::statfs::fstatfs;
 
-/// The magic number of the file system (linux/magic.h).
-///
-/// From Linux 6.8 on the kernel answers by itself. Before, and for a mount that this process cannot see, fstatfs(2) is
-/// left, which asks the server of a network file system.
-///
-/// # Errors
-/// Those of fstatfs(2).
-pub fn magic(file: BorrowedFd) -> nix::Result<u64> {
-    match magic_by_mount(file) {
-        Ok(magic) => Ok(magic),
-        Err(_) => {
-            fstatfs(file).map(|stat| u64::from(stat.filesystem_type().0.cast_unsigned() as u32))
-        }
-    }
+/// What the kernel says about a file.
+#[derive(Clone, Copy, Debug)]
+pub struct FileFacts {
+    /// Its type and permissions, as `st_mode` has them.
+    pub mode: u32,
+    /// In bytes.
+    pub size: u64,
+    /// `st_dev`.
+    pub device: u64,
+    /// `st_ino`.
+    pub inode: u64,
+    /// The number that no other mount ever had or will have. Linux tells it from 6.8 on.
+    pub mount: Option<u64>,
 }
 
-/// The same, from the kernel's own books.
+/// What the kernel has of a file's attributes, or if `may_ask` what its file system has: that may be a server.
 ///
 /// # Errors
-/// `ENOSYS` before Linux 6.8, and those of statx(2) and statmount(2).
-pub fn magic_by_mount(file: BorrowedFd) -> nix::Result<u64> {
+/// Those of statx(2).
+pub fn file_facts(file: BorrowedFd, may_ask: bool) -> nix::Result<FileFacts> {
+    let sync = match may_ask {
+        true => libc::AT_STATX_SYNC_AS_STAT,
+        false => libc::AT_STATX_DONT_SYNC,
+    };
+    let mut stat = MaybeUninit::<libc::statx>::zeroed();
+    // SAFETY: the path is an empty string, and stat lives across the call.
+    let result = unsafe {
+        libc::statx(
+            file.as_raw_fd(),
+            c"".as_ptr(),
+            libc::AT_EMPTY_PATH | sync,
+            libc::STATX_BASIC_STATS | libc::STATX_MNT_ID_UNIQUE,
+            stat.as_mut_ptr(),
+        )
+    };
+    Errno::result(result)?;
+    // SAFETY: it was zeroed, which is a value of this type of integers, whatever the kernel has written of it.
+    let stat = unsafe { stat.assume_init() };
+    let has_number = stat.stx_mask & libc::STATX_MNT_ID_UNIQUE != 0;
+    Ok(FileFacts {
+        mode: u32::from(stat.stx_mode),
+        size: stat.stx_size,
+        device: libc::makedev(stat.stx_dev_major, stat.stx_dev_minor),
+        inode: stat.stx_ino,
+        mount: has_number.then_some(stat.stx_mnt_id),
+    })
+}
+
+/// The magic number of a file system (linux/magic.h), by the number of its mount, from the kernel's own books.
+///
+/// # Errors
+/// `ENOSYS` before Linux 6.8, `ENOENT` for a mount that this process cannot see, and others of statmount(2).
+pub fn magic_of_mount(mount: u64) -> nix::Result<u64> {
     let request = MountRequest {
         size: size_of::<MountRequest>() as u32,
         spare: 0,
-        mount: mount_number(file)?,
+        mount,
         wanted: STATMOUNT_SB_BASIC,
     };
     let mut answer = MountAnswer::default();
@@ -53,28 +85,12 @@ pub fn magic_by_mount(file: BorrowedFd) -> nix::Result<u64> {
     Ok(answer.magic)
 }
 
-/// The number that no other mount ever had or will have.
-fn mount_number(file: BorrowedFd) -> nix::Result<u64> {
-    // What the kernel has of the attributes will do: nobody is asked for newer ones.
-    let flags = libc::AT_EMPTY_PATH | libc::AT_STATX_DONT_SYNC;
-    let mut stat = MaybeUninit::<libc::statx>::zeroed();
-    // SAFETY: the path is an empty string, and stat lives across the call.
-    let result = unsafe {
-        libc::statx(
-            file.as_raw_fd(),
-            c"".as_ptr(),
-            flags,
-            libc::STATX_MNT_ID_UNIQUE,
-            stat.as_mut_ptr(),
-        )
-    };
-    Errno::result(result)?;
-    // SAFETY: it was zeroed, which is a value of this type of integers, whatever the kernel has written of it.
-    let stat = unsafe { stat.assume_init() };
-    if stat.stx_mask & libc::STATX_MNT_ID_UNIQUE == 0 {
-        return Err(Errno::ENOSYS);
-    }
-    Ok(stat.stx_mnt_id)
+/// The same, asked of the file system itself: what is left before Linux 6.8 and for mounts that this process cannot see.
+///
+/// # Errors
+/// Those of fstatfs(2).
+pub fn magic(file: BorrowedFd) -> nix::Result<u64> {
+    fstatfs(file).map(|stat| u64::from(stat.filesystem_type().0.cast_unsigned() as u32))
 }
 
 /// From asm-generic/unistd.h, the same on every architecture; libc does not have it yet.
@@ -127,15 +143,28 @@ mod tests {
     use std::os::fd::AsFd;
 
     #[test]
+    fn the_facts_are_those_of_fstat() {
+        for path in ["/proc/self/exe", "/dev/null", "/"] {
+            let file = File::open(path).unwrap();
+            let stat = nix::sys::stat::fstat(&file).unwrap();
+            for may_ask in [false, true] {
+                let facts = file_facts(file.as_fd(), may_ask).unwrap();
+                assert_eq!(facts.mode, stat.st_mode);
+                assert_eq!(facts.size, stat.st_size.cast_unsigned());
+                assert_eq!((facts.device, facts.inode), (stat.st_dev, stat.st_ino));
+            }
+        }
+    }
+
+    #[test]
     fn the_kernels_books_say_the_same_as_the_file_system() {
         for path in ["/proc/self/status", "/proc/self/exe"] {
             let file = File::open(path).unwrap();
             let asked = fstatfs(file.as_fd()).unwrap().filesystem_type().0;
             assert_eq!(magic(file.as_fd()), Ok(asked.cast_unsigned()));
-            match magic_by_mount(file.as_fd()) {
-                Ok(magic) => assert_eq!(magic, asked.cast_unsigned()),
-                // An older kernel.
-                Err(errno) => assert_eq!(errno, Errno::ENOSYS),
+            // An older kernel has no number.
+            if let Some(mount) = file_facts(file.as_fd(), false).unwrap().mount {
+                assert_eq!(magic_of_mount(mount), Ok(asked.cast_unsigned()));
             }
         }
     }

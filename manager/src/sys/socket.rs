@@ -1,18 +1,16 @@
 //! What the manager asks of and sets on client connections beyond what nix and std offer.
 
 use std::io;
-use std::mem::size_of;
+use std::mem::{MaybeUninit, size_of};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
-use nix::sys::socket::sockopt::{
-    AcceptConn, Linger, PeerCredentials, SockType as SockTypeOption, SocketError,
-};
+use nix::sys::socket::sockopt::{Linger, PeerCredentials, SockType as SockTypeOption, SocketError};
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockFlag, SockType, SockaddrLike, SockaddrStorage, accept4,
-    getpeername, getsockname, getsockopt, recv, setsockopt,
+    AddressFamily, SockFlag, SockType, SockaddrLike, SockaddrStorage, accept4, getpeername,
+    getsockname, getsockopt, setsockopt,
 };
 
 mod ioctl {
@@ -45,17 +43,17 @@ pub enum Kind {
 /// Looks at a connection without touching it: it may still be the worker's.
 ///
 /// # Errors
-/// `EPROTOTYPE` for anything but a connected stream of TCP or Unix; those of getsockopt(2) and getpeername(2).
+/// `EPROTOTYPE` for anything but a connected stream of TCP or Unix; those of getsockopt(2) and getpeername(2), which
+/// fails for what is no socket, and for a listening one.
 pub fn inspect(connection: BorrowedFd) -> io::Result<Kind> {
     let refused = || io::Error::from(Errno::EPROTOTYPE);
-    if getsockopt(&connection, SockTypeOption)? != SockType::Stream
-        || getsockopt(&connection, AcceptConn)?
-    {
-        return Err(refused());
-    }
     let peer: SockaddrStorage = getpeername(connection.as_raw_fd())?;
     match peer.family() {
-        Some(AddressFamily::Unix) => Ok(Kind::Unix),
+        Some(AddressFamily::Unix)
+            if getsockopt(&connection, SockTypeOption)? == SockType::Stream =>
+        {
+            Ok(Kind::Unix)
+        }
         Some(AddressFamily::Inet | AddressFamily::Inet6) => {
             match option::<libc::c_int>(connection, libc::SOL_SOCKET, libc::SO_PROTOCOL)? {
                 libc::IPPROTO_TCP | libc::IPPROTO_MPTCP => Ok(Kind::Tcp),
@@ -230,13 +228,22 @@ pub fn reset_on_close(connection: BorrowedFd) {
 ///
 /// # Errors
 /// Those of recv(2).
-pub fn discard(connection: BorrowedFd, scratch: &mut [u8]) -> nix::Result<usize> {
+pub fn discard(connection: BorrowedFd) -> nix::Result<usize> {
+    const SCRATCH_BYTES: usize = 4096;
+    // Nobody reads it, so nobody need clear it: that would be most of what a turn does outside the kernel.
+    let mut scratch = MaybeUninit::<[u8; SCRATCH_BYTES]>::uninit();
     // MSG_TRUNC makes TCP drop the bytes without copying them; on Unix streams it changes nothing.
-    recv(
-        connection.as_raw_fd(),
-        scratch,
-        MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC,
-    )
+    let flags = libc::MSG_DONTWAIT | libc::MSG_TRUNC;
+    // SAFETY: scratch lives across the call, which writes at most its length.
+    let received = unsafe {
+        libc::recv(
+            connection.as_raw_fd(),
+            scratch.as_mut_ptr().cast(),
+            SCRATCH_BYTES,
+            flags,
+        )
+    };
+    Errno::result(received).map(|bytes| bytes as usize)
 }
 
 /// Whether the file behind a descriptor may be read through it.

@@ -592,8 +592,9 @@ fn sigterm_lets_downloads_finish_and_takes_no_new_ones() {
     // The master ends before its cell hears of it.
     manager.wait_for_log("retiring: no new downloads");
     let (_other, other_server) = connection();
-    late.offer(&other_server, &file, Framing::Raw, &[span(0, 1)]);
-    assert_eq!(late.answer(), Answer::Reject(OfferId(1), Reason::Draining));
+    // Whoever has offered nothing is told by the end of its connection.
+    let sent = late.send_offer(b"", None, &other_server, &file, Framing::Raw, &[span(0, 1)]);
+    assert_eq!(sent.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
     assert!(!manager.socket.exists());
     drop(server);
     assert!(read_to_end(&mut client).unwrap() == pattern(0, 64 * MEGABYTE));

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use send_file_manager::sys::mount::magic_by_mount;
+use send_file_manager::sys::mount::{file_facts, magic_of_mount};
 use send_file_wire::{Answer, Framing, OfferId, Reason};
 
 use crate::rig::{Manager, Worker, connection, file_with, pattern, read_to_end, span, until};
@@ -111,7 +111,8 @@ fn a_file_system_that_hangs_holds_nobody_up() {
 
     let file = fuse.open();
     // Older kernels have to ask the file system what it is; it must be alive then.
-    let is_asked = magic_by_mount(file.as_fd()).is_err();
+    let mount = file_facts(file.as_fd(), false).unwrap().mount;
+    let is_asked = mount.and_then(|mount| magic_of_mount(mount).ok()).is_none();
     if !is_asked {
         fuse.hang();
         // The kernel knows what fstat(2) would ask for until then.

@@ -60,7 +60,7 @@ fn an_offer_is_accepted_and_its_commit_honoured_wherever_a_worker_dies_in_betwee
         "offer.offered",
         "offer.answered",
         "commit.received",
-        "commit.peer_closed",
+        "commit.peer_rests",
         "commit.based",
         "commit.active",
         "commit.registered",

@@ -5,7 +5,7 @@
 //! number, which is checked before any offset is used.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
-use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{BorrowedFd, RawFd};
 use std::sync::OnceLock;
 
 use ext_php_rs::ffi as php;
@@ -77,7 +77,7 @@ struct Request {
 pub(crate) struct Connection {
     request: Request,
     number: RawFd,
-    dead: OwnedFd,
+    dead: detach::Dead,
 }
 
 pub(super) fn inspect() -> Result<Connection, Veto> {
@@ -125,7 +125,7 @@ impl Connection {
     pub(super) fn detach(self, body_bytes: u64) {
         // SAFETY: as in `descriptor`.
         let live = unsafe { BorrowedFd::borrow_raw(self.number) };
-        detach::replace(live, self.dead);
+        detach::replace(live, &self.dead);
         self.request.close_afterwards();
         self.request.account(body_bytes);
     }

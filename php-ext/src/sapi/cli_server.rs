@@ -4,7 +4,7 @@
 //! a pointer, then the socket. The server keeps its clients by descriptor number and shuts the number down and closes it
 //! after the script, so a dead socket must stand in its place.
 
-use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{BorrowedFd, RawFd};
 
 use super::descriptor::is_connected_stream;
 use super::{Veto, detach};
@@ -16,7 +16,7 @@ const SOCKET_OFFSET: usize = 8;
 #[derive(Debug)]
 pub(crate) struct Connection {
     number: RawFd,
-    dead: OwnedFd,
+    dead: detach::Dead,
 }
 
 pub(super) fn inspect() -> Result<Connection, Veto> {
@@ -43,7 +43,7 @@ impl Connection {
     pub(super) fn detach(self) {
         // SAFETY: as in `descriptor`.
         let live = unsafe { BorrowedFd::borrow_raw(self.number) };
-        detach::replace(live, self.dead);
+        detach::replace(live, &self.dead);
     }
 }
 

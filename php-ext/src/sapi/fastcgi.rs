@@ -16,7 +16,8 @@
 //! without any offset, as the one socket of this process that came in through its listener.
 
 use std::num::NonZeroU16;
-use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{BorrowedFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ext_php_rs::ffi as php;
 use nix::poll::PollTimeout;
@@ -38,7 +39,7 @@ const OUT_BUFFER_BYTES: usize = 8192;
 pub(crate) struct Connection {
     number: RawFd,
     framing: FastCgi,
-    dead: OwnedFd,
+    dead: detach::Dead,
 }
 
 /// What the structure says, as far as it is plausible.
@@ -72,9 +73,16 @@ pub(super) fn inspect(server: ServerKind) -> Result<Connection, Veto> {
             "its descriptors are not a listener and a connection",
         ));
     }
-    let located = locate(listener)?;
-    if located != request.number {
-        return Err(unknown("two ways to find the connection disagree"));
+    if !belongs_to(connection, listener) {
+        return Err(unknown("its connection came in elsewhere"));
+    }
+    // The structure does not change while this process lives.
+    static IS_KNOWN: AtomicBool = AtomicBool::new(false);
+    if !IS_KNOWN.load(Ordering::Relaxed) {
+        if locate(listener)? != request.number {
+            return Err(unknown("two ways to find the connection disagree"));
+        }
+        IS_KNOWN.store(true, Ordering::Relaxed);
     }
     let dead = detach::dead_file()
         .map_err(|error| Veto::unexpected(format!("/dev/null cannot be opened: {error}")))?;
@@ -116,7 +124,7 @@ impl Connection {
     pub(super) fn detach(self) {
         // SAFETY: as in `descriptor`.
         let live = unsafe { BorrowedFd::borrow_raw(self.number) };
-        detach::replace(live, self.dead);
+        detach::replace(live, &self.dead);
     }
 }
 

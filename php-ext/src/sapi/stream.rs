@@ -37,7 +37,10 @@ pub(crate) fn send(file: &File, parts: &[Part], rate: Option<Rate>) -> Result<En
             let ended = match part {
                 Part::Literal(bytes) => output.write(bytes)?,
                 Part::Span { offset, len } => {
-                    buffer.resize(STREAM_BUFFER_BYTES, 0);
+                    // No more than there is to read: clearing the whole of it costs more than a small file.
+                    let wanted = usize::try_from(*len).unwrap_or(usize::MAX);
+                    let needed = buffer.len().max(wanted.min(STREAM_BUFFER_BYTES));
+                    buffer.resize(needed, 0);
                     output.send_span(file, *offset, *len, &mut buffer)?
                 }
             };

@@ -36,7 +36,7 @@ pub const PLACES: [&str; 27] = [
     "offer.given_up",
     "offer.released",
     "commit.received",
-    "commit.peer_closed",
+    "commit.peer_rests",
     "commit.based",
     "commit.active",
     "commit.registered",

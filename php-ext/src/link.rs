@@ -1,0 +1,59 @@
+//! The worker's connection to the manager, which it keeps from one offer to the next.
+#![forbid(unsafe_code)]
+
+use std::cell::Cell;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use nix::unistd::{Uid, geteuid};
+use send_file_wire::channel::connect_to;
+
+/// A connection to the manager. Dropped, it is closed, which withdraws an offer made on it.
+#[derive(Debug)]
+pub(crate) struct Link {
+    socket: OwnedFd,
+    manager_socket: PathBuf,
+    process: u32,
+    user: Uid,
+}
+
+thread_local! {
+    static KEPT: Cell<Option<Link>> = const { Cell::new(None) };
+}
+
+impl Link {
+    /// Connects, without waiting.
+    ///
+    /// # Errors
+    /// Those of socket(2) and connect(2); `EAGAIN` when the manager's queue of connections is full.
+    pub(crate) fn connect(manager_socket: &Path) -> io::Result<Link> {
+        Ok(Link {
+            socket: connect_to(manager_socket)?,
+            manager_socket: manager_socket.to_owned(),
+            process: std::process::id(),
+            user: geteuid(),
+        })
+    }
+
+    /// The one of the last offer. The manager may have closed it meanwhile.
+    ///
+    /// Only that of this process, since after a fork(2) both would send on it, and only for the manager and the user of
+    /// this request: a virtual host may have others, and the manager knows the user that has connected.
+    pub(crate) fn kept(manager_socket: &Path) -> Option<Link> {
+        KEPT.take().filter(|link| {
+            link.manager_socket == manager_socket
+                && link.process == std::process::id()
+                && link.user == geteuid()
+        })
+    }
+
+    /// Keeps it for the next offer: the one before is committed, and nothing that matters is queued.
+    pub(crate) fn keep(self) {
+        KEPT.set(Some(self));
+    }
+
+    pub(crate) fn socket(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
