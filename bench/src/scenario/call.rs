@@ -30,11 +30,13 @@ pub(crate) const REQUEST: &str = "request us";
 pub(crate) const PAGE: &str = "hello page us";
 
 /// Bodies that are handed over, all of them.
-pub(crate) const SIZES: [(&str, u64); 3] =
-    [("20 KB", 20_000), ("100 KB", 100_000), ("1 MB", 1_000_000)];
+const SIZES: [(&str, u64); 3] = [("20 KB", 20_000), ("100 KB", 100_000), ("1 MB", 1_000_000)];
 
 /// Of all stacks, those that targets are for.
 pub(crate) const JUDGED: [&str; 2] = ["apache_mod_php", "nginx_fpm_unix"];
+
+/// The body whose transfer takes longer than anything else.
+pub(crate) const LONGEST: &str = SIZES[2].0;
 
 const ROUNDS: usize = 7;
 /// Of each kind in a turn, of which the median counts.
