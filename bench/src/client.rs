@@ -192,6 +192,18 @@ mod tests {
     }
 
     #[test]
+    fn a_byte_behind_a_body_that_was_discarded_is_an_error() {
+        let answer = |behind: &str| {
+            let body = "x".repeat(2 * MAX_HEAD_BYTES);
+            let length = body.len();
+            let text = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}{behind}");
+            taken(text.leak().as_bytes(), length as u64)
+        };
+        answer("").unwrap();
+        assert!(answer("x").is_err());
+    }
+
+    #[test]
     fn a_server_that_closes_is_believed() {
         let head = parse_head(b"HTTP/1.1 200 OK\r\nConnection: Close\r\n\r\n").unwrap();
         assert!(head.unwrap().closes);

@@ -121,23 +121,20 @@ impl Crowd {
         Ok(())
     }
 
-    /// Ends them all.
+    /// Ends them all, and says how many of those that were served had not got their bytes until then.
     ///
     /// # Errors
-    /// Where one that was served has not got its bytes until now.
-    pub(crate) fn end(mut self) -> anyhow::Result<()> {
+    /// Where one was broken off before.
+    pub(crate) fn end(mut self) -> anyhow::Result<usize> {
         self.shared.is_over.store(true, Ordering::Relaxed);
         let thread = self.thread.take().context("a crowd ends once")?;
-        let slow = thread.join().expect("the thread does not panic")?;
-        for client in slow.iter().filter(|client| client.served_at.is_some()) {
-            ensure!(
-                client.lacks() <= SLOW_BYTES_PER_SECOND * 4 + client.allowance() / 5,
-                "a client has {} bytes of {}",
-                client.taken_bytes,
-                client.allowance()
-            );
-        }
-        Ok(())
+        let clients = thread.join().expect("the thread does not panic")?;
+        let is_behind = |client: &&Slow| {
+            // A busy machine may be some seconds late.
+            let slack = SLOW_BYTES_PER_SECOND * 4 + client.allowance() / 5;
+            client.served_at.is_some() && client.lacks() > slack
+        };
+        Ok(clients.iter().filter(is_behind).count())
     }
 }
 

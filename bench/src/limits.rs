@@ -20,6 +20,9 @@ pub(crate) const CONFIDENCE: f64 = 0.95;
 /// The content of one FastCGI record of the relay: the longest multiple of 8 that a record can have, so that none is padded.
 pub(crate) const RECORD_BYTES: usize = 65_528;
 
+/// Records that the relay writes at once: more than the buffer of a Unix socket takes.
+pub(crate) const RECORDS_PER_WRITE: usize = 8;
+
 /// What a slow client takes.
 pub(crate) const SLOW_BYTES_PER_SECOND: u64 = 2_000;
 

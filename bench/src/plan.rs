@@ -53,6 +53,7 @@ impl Plan {
     pub(crate) fn section(&self, scenario: &str) -> Section {
         Section {
             scenario: scenario.to_owned(),
+            about: String::new(),
             date: httpdate::fmt_http_date(SystemTime::now()),
             commit: machine::commit(),
             machine: Machine::current(),

@@ -1,19 +1,16 @@
 //! The least FastCGI responder that there can be: what a web server relays from it is the bound of what it can relay at all.
 //!
-//! It reads the query, and writes records of the greatest length: a header with MSG_MORE, and the content by sendfile(2).
-//! It knows nothing of errors; a request that it does not understand ends its connection.
+//! It writes the length of the file that the query names, in records of the greatest length, several a system call, of bytes that
+//! never leave the processor's cache. (Headers with MSG_MORE and the file by sendfile(2) were relayed at 0.75 to 0.9 of that.) It
+//! knows nothing of errors; a request that it does not understand ends its connection.
 
-use std::fs::File;
-use std::io::{Read, Write};
-use std::os::fd::AsRawFd;
+use std::io::{IoSlice, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, ensure};
-use nix::sys::sendfile::sendfile;
-use nix::sys::socket::{MsgFlags, send};
+use anyhow::Context;
 
-use crate::limits::RECORD_BYTES;
+use crate::limits::{RECORD_BYTES, RECORDS_PER_WRITE};
 
 /// Record types of the FastCGI specification, section 8.
 const END_REQUEST: u8 = 3;
@@ -26,7 +23,7 @@ const HEADER_BYTES: usize = 8;
 /// What the headers of send_file() tell nginx, too.
 const UNBUFFERED: &str = "X-Accel-Buffering: no\r\n";
 
-/// Serves the files of a folder for ever, to so many web servers' connections at the same time.
+/// Answers for the files of a folder for ever, to so many web servers' connections at the same time.
 ///
 /// # Errors
 /// Those of bind(2).
@@ -53,31 +50,38 @@ fn answer(mut stream: UnixStream, files: &Path) -> anyhow::Result<()> {
         stream.write_all(&record(STDOUT, b"Content-Length: 0\r\n\r\n"))?;
         return end(&mut stream);
     };
-    let file = File::open(path)?;
-    let length = file.metadata()?.len();
+    let length = std::fs::metadata(path)?.len();
     let head = format!(
         "Content-Type: application/octet-stream\r\nContent-Length: {length}\r\n{UNBUFFERED}\r\n"
     );
     stream.write_all(&record(STDOUT, head.as_bytes()))?;
-    let more = MsgFlags::from_bits_retain(nix::libc::MSG_MORE);
     let mut left = length as usize;
     while left > 0 {
-        let content = left.min(RECORD_BYTES);
-        let header = header(STDOUT, content);
-        send(stream.as_raw_fd(), &header, more)?;
-        send_content(&stream, &file, content)?;
-        left -= content;
+        let batch = left.min(RECORD_BYTES * RECORDS_PER_WRITE);
+        write_records(&mut stream, batch)?;
+        left -= batch;
     }
     end(&mut stream)
 }
 
-/// As much of the file as this, from where it stands.
-fn send_content(stream: &UnixStream, file: &File, content: usize) -> anyhow::Result<()> {
-    let mut left = content;
-    while left > 0 {
-        let sent = sendfile(stream, file, None, left)?;
-        ensure!(sent > 0, "the file has shrunk");
-        left -= sent;
+/// So many bytes of content.
+fn write_records(stream: &mut UnixStream, bytes: usize) -> anyhow::Result<()> {
+    static CONTENT: [u8; RECORD_BYTES] = [0; RECORD_BYTES];
+
+    let full = header(STDOUT, RECORD_BYTES);
+    let rest = bytes % RECORD_BYTES;
+    let last = header(STDOUT, rest);
+    let mut slices = Vec::with_capacity(2 * RECORDS_PER_WRITE);
+    for _ in 0..bytes / RECORD_BYTES {
+        slices.extend([IoSlice::new(&full), IoSlice::new(&CONTENT)]);
+    }
+    if rest > 0 {
+        slices.extend([IoSlice::new(&last), IoSlice::new(&CONTENT[..rest])]);
+    }
+    let mut slices = &mut slices[..];
+    while !slices.is_empty() {
+        let written = stream.write_vectored(slices)?;
+        IoSlice::advance_slices(&mut slices, written);
     }
     Ok(())
 }
@@ -146,11 +150,11 @@ mod tests {
     }
 
     #[test]
-    fn a_file_longer_than_a_record_arrives_whole_between_its_headers() {
+    fn as_many_bytes_as_the_file_has_arrive_between_headers() {
         let folder = std::env::temp_dir().join(format!("send-file-relay-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        let content: Vec<u8> = (0..RECORD_BYTES + 10).map(|at| at as u8).collect();
-        std::fs::write(folder.join("a"), &content).unwrap();
+        let file_bytes = RECORD_BYTES * (RECORDS_PER_WRITE + 1) + 10;
+        std::fs::write(folder.join("a"), vec![1; file_bytes]).unwrap();
         let (mut client, server) = UnixStream::pair().unwrap();
         let mut request = record(PARAMS, b"\x0c\x06QUERY_STRINGfile=a");
         request.extend(record(STDIN, b""));
@@ -163,13 +167,14 @@ mod tests {
         std::fs::remove_dir_all(&folder).unwrap();
 
         let mut rest = &answer[..];
-        let mut body = Vec::new();
+        let mut body: Vec<u8> = Vec::new();
         while rest[1] == STDOUT {
             let length = usize::from(u16::from_be_bytes([rest[4], rest[5]]));
             body.extend(&rest[HEADER_BYTES..HEADER_BYTES + length]);
             rest = &rest[HEADER_BYTES + length..];
         }
         assert_eq!(rest[1], END_REQUEST);
-        assert!(body.ends_with(&content));
+        let head = body.windows(4).position(|window| window == b"\r\n\r\n");
+        assert_eq!(body.len() - head.unwrap() - 4, file_bytes);
     }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::machine::Machine;
 use crate::peer::{Peer, Way};
+use crate::scenario::Scenario;
 use crate::statistics::{self, Ratio};
 
 /// All scenarios, each as it was run last.
@@ -16,6 +17,9 @@ pub(crate) struct Results {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Section {
     pub(crate) scenario: String,
+    /// What that is.
+    #[serde(default)]
+    pub(crate) about: String,
     /// By the clock, as HTTP has it.
     pub(crate) date: String,
     /// Of this repository.
@@ -54,11 +58,13 @@ pub(crate) struct Series {
 }
 
 impl Results {
-    /// Takes a section in place of the one that there was.
+    /// Takes a section in place of the one that there was, in the order in which scenarios run.
     pub(crate) fn put(&mut self, section: Section) {
         self.sections
             .retain(|other| other.scenario != section.scenario);
         self.sections.push(section);
+        self.sections
+            .sort_by_key(|section| Scenario::position(&section.scenario));
     }
 
     pub(crate) fn section(&self, scenario: &str) -> Option<&Section> {

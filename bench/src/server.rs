@@ -31,7 +31,8 @@ const SCRIPTS: [(&str, &str); 5] = [
     ("xsendfile.php", include_str!("../docroot/xsendfile.php")),
 ];
 
-const SNIPPET: &str = include_str!("../config/snippet.conf");
+/// What is shipped for send_file() behind nginx; the relay has it, too.
+const SNIPPET: &str = include_str!("../../packaging/send-file.nginx.conf");
 
 /// Who a process works for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

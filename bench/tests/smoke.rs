@@ -48,7 +48,11 @@ fn requests_are_measured_of_every_peer() {
 fn the_call_is_measured_on_every_stack() {
     works(
         "call",
-        &["| apache_mod_php |", "| nginx_fpm_unix |", "| cli_server |"],
+        &[
+            "| apache_mod_php |",
+            "| apache_proxy_fcgi |",
+            "| cli_server |",
+        ],
     );
 }
 

@@ -59,8 +59,8 @@ pub(crate) fn targets(verdicts: &[Verdict]) -> String {
 /// All tables of a section.
 pub(crate) fn section(section: &Section) -> String {
     let mut text = format!(
-        "## {}\n\n{}, commit {}, {:.0} s.\n",
-        section.scenario, section.date, section.commit, section.seconds
+        "## {}\n\n{}. {}, commit {}, {:.0} s.\n",
+        section.scenario, section.about, section.date, section.commit, section.seconds
     );
     for work in section.works() {
         text += &medians(section, work);

@@ -2,18 +2,19 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::time::Instant;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::mkfifo;
+use send_file_php_tests::client::{Connection, Request};
 use send_file_php_tests::files::Sample;
 use send_file_php_tests::run::Run;
 use send_file_php_tests::stack::{Kind, Options, Stack};
 
-use crate::client::Client;
 use crate::limits::PATIENCE;
 use crate::peer::HELLO_BYTES;
 use crate::plan::Plan;
@@ -29,16 +30,21 @@ pub(crate) const REQUEST: &str = "request us";
 pub(crate) const PAGE: &str = "hello page us";
 
 /// Bodies that are handed over, all of them.
-pub(crate) const SIZES: [(&str, u64); 3] =
-    [("20 KB", 20_000), ("100 KB", 100_000), ("1 MB", 1_000_000)];
+const SIZES: [(&str, u64); 3] = [("20 KB", 20_000), ("100 KB", 100_000), ("1 MB", 1_000_000)];
 
 /// Of all stacks, those that targets are for.
 pub(crate) const JUDGED: [&str; 2] = ["apache_mod_php", "nginx_fpm_unix"];
+
+/// The body whose transfer takes longer than anything else.
+pub(crate) const LONGEST: &str = SIZES[2].0;
 
 const ROUNDS: usize = 7;
 /// Of each kind in a turn, of which the median counts.
 const REQUESTS: usize = 60;
 const SMOKE_REQUESTS: usize = 3;
+
+/// What is read at once: more than there is at any moment.
+const PIECE_BYTES: usize = 256 << 10;
 
 pub(crate) fn run(plan: &Plan) -> anyhow::Result<Section> {
     let mut section = plan.section(NAME);
@@ -86,9 +92,10 @@ fn start_stacks() -> anyhow::Result<Vec<Stack>> {
         )
         .script("plain_send.php", include_str!("../../docroot/send.php"))
         .script("hello.php", include_str!("../../docroot/hello.php"));
-    // Apache sends what comes by FastCGI in chunks, without a length to check.
-    let kinds = Kind::ALL.into_iter().filter(|kind| kind.keeps_lengths());
-    kinds.map(|kind| Stack::start(kind, &options)).collect()
+    Kind::ALL
+        .into_iter()
+        .map(|kind| Stack::start(kind, &options))
+        .collect()
 }
 
 /// The medians of some requests of each kind, taken by turns.
@@ -99,15 +106,15 @@ fn turn(
     times: &mut Times,
 ) -> anyhow::Result<[(&'static str, f64); 5]> {
     let of_file = |script: &str| format!("/{script}?file={}", file.name);
-    let client = |target: &str, bytes| Client::new(stack.address, target, bytes).closing();
+    let get = |target: &str, bytes| timed_us(stack.address, target, bytes);
     let (mut calls, mut headers, mut sends, mut pages) = (vec![], vec![], vec![], vec![]);
     for _ in 0..requests {
-        client(&of_file("timed_send.php"), file.len).exchange()?;
+        get(&of_file("timed_send.php"), file.len)?;
         calls.push(times.next_us()?);
-        client("/timed_headers.php", HELLO_BYTES).exchange()?;
+        get("/timed_headers.php", HELLO_BYTES)?;
         headers.push(times.next_us()?);
-        sends.push(timed(client(&of_file("plain_send.php"), file.len))?);
-        pages.push(timed(client("/hello.php", HELLO_BYTES))?);
+        sends.push(get(&of_file("plain_send.php"), file.len)?);
+        pages.push(get("/hello.php", HELLO_BYTES)?);
     }
     let (call, header) = (median(&calls), median(&headers));
     let (send, page) = (median(&sends), median(&pages));
@@ -120,11 +127,29 @@ fn turn(
     ])
 }
 
-/// From connecting to the last byte, in microseconds.
-fn timed(mut client: Client) -> anyhow::Result<f64> {
+/// From connecting to the last byte. By the client of the tests, since Apache sends what comes by FastCGI in chunks.
+fn timed_us(address: SocketAddr, target: &str, expected_bytes: u64) -> anyhow::Result<f64> {
+    let request = Request::get(target).with("Connection", "close").bytes();
+    let mut piece = vec![0; PIECE_BYTES];
     let begun = Instant::now();
-    client.exchange()?;
-    Ok(begun.elapsed().as_secs_f64() * 1e6)
+    let mut connection = Connection::open(address)?;
+    connection.send(&request)?;
+    let head = connection.read_head()?;
+    let mut left = expected_bytes;
+    while left > 0 {
+        match connection.read_piece(&mut piece)? as u64 {
+            0 => bail!("{target} ended {left} bytes early"),
+            taken => left = left.checked_sub(taken).context("too many bytes")?,
+        }
+    }
+    let time_us = begun.elapsed().as_secs_f64() * 1e6;
+    let length = head.content_length();
+    ensure!(
+        head.status == 200 && length.is_none_or(|length| length == expected_bytes),
+        "{target}: {}",
+        head.text
+    );
+    Ok(time_us)
 }
 
 /// What scripts tell of the time they took, once that is over.

@@ -17,6 +17,7 @@ use crate::sockets;
 pub(crate) const NAME: &str = "crowded";
 pub(crate) const SERVED: &str = "served";
 pub(crate) const PAGE: &str = "page answers";
+const BEHIND: &str = "of these behind";
 const TCP_MEMORY: &str = "server TCP KB/download";
 
 const CLIENTS: usize = 200;
@@ -55,7 +56,8 @@ pub(crate) fn run(plan: &Plan) -> anyhow::Result<Section> {
         section.add(&work, peer.name, PAGE, f64::from(page.is_ok()));
         let each = tcp.bytes as f64 / 1024.0 / served.max(1) as f64;
         section.add(&work, peer.name, TCP_MEMORY, each);
-        crowd.end().with_context(|| peer.name)?;
+        let behind = crowd.end().with_context(|| peer.name)?;
+        section.add(&work, peer.name, BEHIND, behind as f64);
     }
     Ok(section)
 }

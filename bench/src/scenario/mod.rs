@@ -40,6 +40,21 @@ impl Scenario {
         Scenario::value_variants()
     }
 
+    /// The place of a scenario in that order.
+    pub(crate) fn position(name: &str) -> Option<usize> {
+        Scenario::all().iter().position(|scenario| {
+            let value = scenario.to_possible_value();
+            value.is_some_and(|value| value.get_name() == name)
+        })
+    }
+
+    /// The sentence that its help has, too.
+    fn about(self) -> String {
+        let value = self.to_possible_value();
+        let help = value.and_then(|value| Some(value.get_help()?.to_string()));
+        help.unwrap_or_default()
+    }
+
     /// Runs it.
     ///
     /// # Errors
@@ -55,6 +70,7 @@ impl Scenario {
             Scenario::Cold => cold::run(plan),
             Scenario::Cells => cells::run(plan),
         }?;
+        section.about = self.about();
         section.seconds = begun.elapsed().as_secs_f64();
         Ok(section)
     }

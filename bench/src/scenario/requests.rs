@@ -15,8 +15,7 @@ pub(crate) const RATE: &str = "requests/s";
 pub(crate) const CPU: &str = "CPU us/request, server side";
 
 /// What is asked for, and how long.
-pub(crate) const SIZES: [(&str, u64); 3] =
-    [("4 KB", 4_000), ("100 KB", 100_000), ("1 MB", 1_000_000)];
+const SIZES: [(&str, u64); 3] = [("4 KB", 4_000), ("100 KB", 100_000), ("1 MB", 1_000_000)];
 
 const CONNECTIONS: usize = 8;
 const ROUNDS: usize = 7;

@@ -105,7 +105,9 @@ fn measure(
     }
     // A download that the manager has ended would have a line in its log.
     ensure!(manager.finished_jobs() == 0, "downloads are over already");
-    crowd.end()
+    let behind = crowd.end()?;
+    ensure!(behind == 0, "{behind} clients did not get their bytes");
+    Ok(())
 }
 
 /// What a server uses in this time.
