@@ -320,9 +320,15 @@ impl Job {
                         return Err(Outcome::FileTruncated);
                     }
                 }
+                // A record is not split for the budget: that would be a system call more in each turn.
+                let most = if self.stream.is_framed() {
+                    max
+                } else {
+                    max.min(budget)
+                };
                 let allowed = match self.allowance(from, now) {
                     0 => return Ok(None),
-                    allowed => allowed.min(max).min(budget),
+                    allowed => allowed.min(most),
                 };
                 match self.sendable_bytes(from, now) {
                     0 => Ok(None),
@@ -381,7 +387,11 @@ fn notsent_lowat_bytes(downloads: usize) -> u32 {
 mod tests {
     use super::*;
     use crate::limits::RETRY_INTERVAL;
-    use send_file_wire::{Framing, Offer, OfferId, Part};
+    use crate::sink::{RECORD_BYTES, TEMPLATE_BYTES};
+    use crate::sys::memfd;
+    use crate::sys::table::JobTable;
+    use send_file_wire::{FastCgi, Framing, Offer, OfferId, Part, ServerKind};
+    use std::num::NonZeroU16;
     use std::os::unix::net::UnixStream;
 
     #[test]
@@ -390,18 +400,43 @@ mod tests {
         assert_eq!(bytes, [131_072, 131_072, 65_536, 16_384, 16_384]);
     }
 
+    /// A memfd plays a connection that takes everything.
+    #[test]
+    fn a_turn_ends_between_records() {
+        const BODY_BYTES: u64 = 4 * TURN_BYTES;
+        let framing = Framing::FastCgi(FastCgi {
+            request_id: NonZeroU16::MIN,
+            server: ServerKind::Nginx,
+            keep: false,
+        });
+        let (stream, materials) = Stream::new(&offer(framing, BODY_BYTES));
+        let memfd = |content: &[u8], len| memfd::with_bytes("test", content, len).unwrap();
+        let descriptors = Descriptors {
+            connection: memfd(b"", 0),
+            file: memfd(b"", BODY_BYTES),
+            literals: None,
+            frames: Some(memfd(&materials.frames, TEMPLATE_BYTES)),
+        };
+        let mut table = JobTable::create(1).unwrap();
+        let index = table.claim().unwrap();
+        let now = Instant::now();
+        let kind = socket::Kind::Unix;
+        let mut job = Job::new(stream, descriptors, kind, 0, Vec::new(), None, now);
+        job.readable = false;
+
+        for turns in 1..=3 {
+            assert_eq!(job.turn(&table.slot(index), now), Turn::Again);
+            assert!(job.body_sent() + RECORD_BYTES > turns * TURN_BYTES);
+            assert_eq!(job.body_sent() % RECORD_BYTES, 0, "after {turns} turns");
+        }
+    }
+
     #[test]
     fn a_retry_that_is_not_due_survives_the_stall_check() {
-        let offer = Offer {
-            id: OfferId(1),
-            framing: Framing::Raw,
-            rate: None,
-            parts: vec![Part::Span { offset: 0, len: 1 }],
-            tag: Vec::new(),
-        };
+        let offer = offer(Framing::Raw, 1);
         let descriptors = Descriptors {
             connection: UnixStream::pair().unwrap().0.into(),
-            file: memfd_with_a_byte(),
+            file: memfd::with_bytes("test", b"x", 1).unwrap(),
             literals: None,
             frames: None,
         };
@@ -427,7 +462,16 @@ mod tests {
         );
     }
 
-    fn memfd_with_a_byte() -> OwnedFd {
-        crate::sys::memfd::with_bytes("test", b"x", 1).unwrap()
+    fn offer(framing: Framing, body_bytes: u64) -> Offer {
+        Offer {
+            id: OfferId(1),
+            framing,
+            rate: None,
+            parts: vec![Part::Span {
+                offset: 0,
+                len: body_bytes,
+            }],
+            tag: Vec::new(),
+        }
     }
 }

@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-/// Bytes one job may send before the next one has its turn. Large enough that the switch costs nothing, small enough
-/// that a thousand fast clients each wait less than a second.
-pub const TURN_BYTES: u64 = 512 * 1024;
+/// Bytes one job may send before the next one has its turn, or a FastCGI record more. Large enough that the switch costs
+/// nothing and that a client with a large buffer is not woken for each small part of it, small enough that a thousand
+/// fast clients each wait less than a second.
+pub const TURN_BYTES: u64 = 1024 * 1024;
 
 /// Bytes of unread input one job may discard in a turn.
 pub const DISCARD_BYTES_PER_TURN: usize = 64 * 1024;

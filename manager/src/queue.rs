@@ -110,14 +110,13 @@ impl<T> BySize<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::TURN_BYTES;
     use proptest::prelude::*;
 
     /// Downloads that all begin at once on a machine that can send a megabyte a millisecond, to clients that take less
     /// each; when each is complete, in milliseconds.
     fn completion_times(discipline: Discipline, bodies: &[u64]) -> Vec<u64> {
-        const MACHINE_BYTES: u64 = 2 * TURN_BYTES;
-        const CLIENT_BYTES: u64 = TURN_BYTES;
+        const MACHINE_BYTES: u64 = 1 << 20;
+        const CLIENT_BYTES: u64 = MACHINE_BYTES / 2;
         let mut queue = ReadyQueue::new(discipline);
         let mut left = bodies.to_vec();
         let mut completed = vec![0; bodies.len()];
