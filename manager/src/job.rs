@@ -387,6 +387,7 @@ fn notsent_lowat_bytes(downloads: usize) -> u32 {
 mod tests {
     use super::*;
     use crate::limits::RETRY_INTERVAL;
+    use crate::limits::TURN_BYTES;
     use crate::sink::{RECORD_BYTES, TEMPLATE_BYTES};
     use crate::sys::memfd;
     use crate::sys::table::JobTable;
