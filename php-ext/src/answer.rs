@@ -5,14 +5,14 @@ use std::cell::Cell;
 use std::os::fd::AsFd;
 
 use ext_php_rs::types::Zval;
-use send_file_response::Response;
+use send_file_response::{Part, Response};
 use send_file_wire::Rate;
 
 use crate::arguments::{Arguments, Subject};
 use crate::error::{Error, Refusal};
 use crate::handoff::{self, Body, Handoff};
 use crate::ini::{Otherwise, Settings};
-use crate::limits::LONGEST_WAIT_FOR_A_RATE;
+use crate::limits::{LONGEST_WAIT_FOR_A_RATE, MIN_SPAN_BYTES, PAGE_BYTES};
 use crate::open::{NotRemoved, OpenFile, Place, Removal};
 use crate::request::Exchange;
 use crate::sapi::Route;
@@ -137,18 +137,31 @@ impl Answer<'_> {
         }
     }
 
-    /// A body that takes its time because of its rate is one for the manager, however small.
     fn is_worth_a_handoff(&self) -> bool {
         let body_bytes = self.response.body_bytes();
-        let takes_time = self
-            .rate
-            .is_some_and(|rate| rate.time_for(body_bytes) > LONGEST_WAIT_FOR_A_RATE);
-        let is_long = body_bytes >= self.settings.min_size_bytes || takes_time;
-        body_bytes > 0 && is_long && self.is_of_a_type_to_hand_over && self.file.is_private
+        let can_be_handed_over =
+            body_bytes > 0 && self.is_of_a_type_to_hand_over && self.file.is_private;
+        can_be_handed_over && (self.takes_its_time(body_bytes) || !self.is_short(body_bytes))
+    }
+
+    /// A body that takes its time because of its rate is one for the manager, however small.
+    fn takes_its_time(&self, body_bytes: u64) -> bool {
+        let time = self.rate.map(|rate| rate.time_for(body_bytes));
+        time.is_some_and(|time| time > LONGEST_WAIT_FOR_A_RATE)
+    }
+
+    /// No worker waits for the client of a body that the connection takes at once: it costs less than a handoff, and
+    /// the connection is kept. A body as long as any page is sent as pages are.
+    fn is_short(&self, body_bytes: u64) -> bool {
+        let is_like_a_page = body_bytes < PAGE_BYTES;
+        body_bytes < self.settings.min_size_bytes
+            && (is_like_a_page || self.route.takes_at_once(body_bytes))
     }
 
     fn hand_over(&self, handoff: Handoff) -> Result<(), Error> {
-        let extra = handoff.connection.headers(&self.exchange);
+        let extra = handoff
+            .connection
+            .headers(&self.exchange, self.response.body_bytes());
         headers::set(&self.response, extra)?;
         if !send_headers(ffi::send_headers_and_flush)? {
             return self.give_up();
@@ -164,25 +177,55 @@ impl Answer<'_> {
             Err(reason) => {
                 reason.log_the_unexpected();
                 // The headers fit a body from here as well.
-                self.send_body()
+                self.delete_file();
+                self.send_body(&self.response.parts)
             }
         }
     }
 
     fn send_in_process(&self) -> Result<(), Error> {
         headers::set(&self.response, &[])?;
+        if let Some((offset, len)) = self.span_past_the_server() {
+            return self.send_past_the_server(offset, len);
+        }
         if !send_headers(ffi::send_headers_only)? {
             return self.give_up();
         }
         if self.response.removed.contains(&"Content-Type") {
             self.route.drop_content_type();
         }
-        self.send_body()
+        self.delete_file();
+        self.send_body(&self.response.parts)
     }
 
-    fn send_body(&self) -> Result<(), Error> {
+    /// A body that is worth a flush of its headers in front of it.
+    fn span_past_the_server(&self) -> Option<(u64, u64)> {
+        let [Part::Span { offset, len }] = self.response.parts[..] else {
+            return None;
+        };
+        let can_be = self.route.sends_spans() && self.rate.is_none();
+        let is_worth_it = len >= MIN_SPAN_BYTES && !self.response.removed.contains(&"Content-Type");
+        (can_be && is_worth_it).then_some((offset, len))
+    }
+
+    /// As much as the connection takes in one go, from the page cache to the socket; the rest, if any, in the usual way.
+    fn send_past_the_server(&self, offset: u64, len: u64) -> Result<(), Error> {
+        if !send_headers(ffi::send_headers_and_flush)? {
+            return self.give_up();
+        }
         self.delete_file();
-        let ended = stream::send(&self.file.file, &self.response.parts, self.rate)?;
+        let sent = self.route.send_span(self.file.file.as_fd(), offset, len);
+        if sent == len {
+            return self.finish(Ended::Complete);
+        }
+        self.send_body(&[Part::Span {
+            offset: offset + sent,
+            len: len - sent,
+        }])
+    }
+
+    fn send_body(&self, parts: &[Part]) -> Result<(), Error> {
+        let ended = stream::send(&self.file.file, parts, self.rate)?;
         if ended == Ended::Short {
             ffi::log("send_file(): the file ended or failed before all announced bytes were sent");
         }

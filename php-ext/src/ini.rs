@@ -33,7 +33,7 @@ pub(crate) const PRECOMPRESSED: &CStr = c"send_file.precompressed";
 /// Every setting with its default.
 pub(crate) const ENTRIES: [(&CStr, &CStr); 10] = [
     (MANAGER_SOCKET, c"/run/send-file/manager.sock"),
-    (MIN_SIZE, c"16384"),
+    (MIN_SIZE, c"2M"),
     (TYPES, c""),
     (ROOT, c""),
     (FALLBACK, c"stream"),

@@ -4,12 +4,24 @@
 use std::time::Duration;
 
 /// What the fallback holds of a file at a time: large enough that system calls do not matter, small enough that a
-/// thousand workers do not.
-pub(crate) const STREAM_BUFFER_BYTES: usize = 64 * 1024;
+/// thousand workers do not. PHP puts as much into one FastCGI record (`fcgi_write` in main/fastcgi.c); eight bytes more
+/// would be a second one.
+pub(crate) const STREAM_BUFFER_BYTES: usize = 0xfff8;
 
-/// Bodies below this go out in-process by default (`send_file.min_size`): a web server's send buffer takes them at once
-/// and the connection stays alive.
-pub(crate) const DEFAULT_MIN_SIZE_BYTES: u64 = 16_384;
+/// The longest body of a handoff that nginx may spool to its disk: as long as many a page, which it spools without
+/// asking, too.
+pub(crate) const MOST_SPOOLED_BYTES: u64 = 1 << 20;
+
+/// Bodies below this go out in-process by default (`send_file.min_size`) if the connection takes them at once.
+pub(crate) const DEFAULT_MIN_SIZE_BYTES: u64 = 2 << 20;
+
+/// Bodies below this go out in-process without a look at the connection: nothing else does either with a page of that
+/// length, and every send buffer takes it.
+pub(crate) const PAGE_BYTES: u64 = 16 * 1024;
+
+/// Bodies from this on go from the page cache to the connection past the web server's layers; a shorter one is cheaper
+/// to copy, since it leaves with its headers in one system call.
+pub(crate) const MIN_SPAN_BYTES: u64 = 64 * 1024;
 
 /// How long a worker waits for the manager's answer by default (`send_file.accept_timeout_ms`).
 pub(crate) const DEFAULT_ACCEPT_TIMEOUT_MS: u64 = 100;

@@ -2,13 +2,18 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::fd::AsRawFd;
 
 use anyhow::{Context, bail, ensure};
-use nix::sys::socket::{setsockopt, sockopt};
+use nix::sys::socket::{
+    AddressFamily, SockFlag, SockType, SockaddrIn, connect, setsockopt, socket, sockopt,
+};
 use sha2::{Digest, Sha256};
 
 use crate::files::Sha;
-use crate::limits::{KEPT_BODY_BYTES, MAX_HEAD_BYTES, PATIENCE, SLOW_RECEIVE_BYTES};
+use crate::limits::{
+    FAR_SEGMENT_BYTES, KEPT_BODY_BYTES, MAX_HEAD_BYTES, PATIENCE, SLOW_RECEIVE_BYTES,
+};
 
 /// A request, as it goes out.
 #[derive(Clone, Debug)]
@@ -201,6 +206,10 @@ impl Connection {
     pub fn open(address: SocketAddr) -> anyhow::Result<Connection> {
         let stream =
             TcpStream::connect(address).with_context(|| format!("connecting to {address}"))?;
+        Connection::on(stream)
+    }
+
+    fn on(stream: TcpStream) -> anyhow::Result<Connection> {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;
@@ -219,6 +228,23 @@ impl Connection {
         let connection = Connection::open(address)?;
         setsockopt(&connection.stream, sockopt::RcvBuf, &SLOW_RECEIVE_BYTES)?;
         Ok(connection)
+    }
+
+    /// Connects as over a network, with short segments: the loopback device has such long ones that its connections
+    /// take megabytes from the start.
+    ///
+    /// # Errors
+    /// Those of socket(2), setsockopt(2) and connect(2).
+    pub fn open_far(address: SocketAddr) -> anyhow::Result<Connection> {
+        let SocketAddr::V4(address) = address else {
+            bail!("{address} is not an IPv4 address");
+        };
+        let flags = SockFlag::SOCK_CLOEXEC;
+        let socket = socket(AddressFamily::Inet, SockType::Stream, flags, None)?;
+        setsockopt(&socket, sockopt::TcpMaxSeg, &FAR_SEGMENT_BYTES)?;
+        connect(socket.as_raw_fd(), &SockaddrIn::from(address))
+            .with_context(|| format!("connecting to {address}"))?;
+        Connection::on(TcpStream::from(socket))
     }
 
     /// Sends bytes.

@@ -21,8 +21,12 @@ pub const MAX_HEAD_BYTES: usize = 64 << 10;
 /// segments of the loopback device (64 KiB), or every one would wait for a timer.
 pub const SLOW_RECEIVE_BYTES: usize = 128 << 10;
 
+/// The segments of a client at the other end of a network: those of Ethernet.
+pub const FAR_SEGMENT_BYTES: u32 = 1460;
+
 /// The part of a log that a failure shows.
 pub const LOG_TAIL_BYTES: u64 = 3000;
 
-/// Below this the extension sends in-process (`send_file.min_size` in the generated php.ini).
+/// Below this the extension sends in-process (`send_file.min_size` in the generated php.ini): less than by default, so
+/// that small samples are handed over.
 pub const MIN_HANDOFF_BYTES: u64 = 16 << 10;

@@ -10,9 +10,10 @@ use std::sync::OnceLock;
 
 use ext_php_rs::ffi as php;
 use nix::libc;
+use send_file_wire::room::takes_at_once as takes_at_once_on;
 
 use super::descriptor::is_connected_stream;
-use super::{Veto, detach};
+use super::{Veto, detach, splice};
 use crate::limits::MAX_FILTERS;
 
 /// include/ap_mmn.h: "AP24", and the major version of all of httpd 2.4.
@@ -73,39 +74,84 @@ struct Request {
     connection: Pointer,
 }
 
-#[derive(Debug)]
-pub(crate) struct Connection {
+/// A connection that bytes can be written to as they are, past httpd.
+#[derive(Clone, Copy, Debug)]
+struct Line {
     request: Request,
     number: RawFd,
+}
+
+/// One that can be handed over.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    line: Line,
     dead: detach::Dead,
 }
 
 pub(super) fn inspect() -> Result<Connection, Veto> {
-    let httpd = httpd()?;
-    let request = request()?;
-    request.check_kind()?;
-    request.check_connection_filters(httpd)?;
-    let number = request.descriptor(httpd)?;
+    let line = Line::find()?;
     // A socket, since httpd's event loop cannot poll /dev/null.
     let dead = detach::dead_socket().map_err(|error| Veto::unexpected(error.to_string()))?;
-    let connection = Connection {
-        request,
-        number,
-        dead,
+    Ok(Connection { line, dead })
+}
+
+/// Whether the connection takes a body without waiting for the client.
+pub(super) fn takes_at_once(body_bytes: u64) -> bool {
+    Line::find().is_ok_and(|line| takes_at_once_on(line.descriptor(), body_bytes))
+}
+
+/// After the headers were flushed: sends what the connection takes of a span, and returns how many bytes that was. For a
+/// client that is gone, or a file that is shorter, it is fewer.
+pub(super) fn send_span(file: BorrowedFd, offset: u64, len: u64) -> u64 {
+    let Ok(line) = Line::find() else {
+        return 0;
     };
-    if !is_connected_stream(connection.descriptor()) {
-        return Err(Veto::unexpected("the connection is not a connected socket"));
+    if line.recheck().is_err() {
+        return 0;
     }
-    Ok(connection)
+    let sent_bytes = splice::send_span(line.descriptor(), file, offset, len);
+    line.request.account(sent_bytes);
+    sent_bytes
 }
 
 impl Connection {
     pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.line.descriptor()
+    }
+
+    pub(super) fn recheck(&self) -> Result<(), Veto> {
+        self.line.recheck()
+    }
+
+    /// httpd must see a socket that is at its end, not one marked as aborted: then it would read an unread request body
+    /// from the client, and cut off shutdown functions at their first flush.
+    pub(super) fn detach(self, body_bytes: u64) {
+        detach::replace(self.line.descriptor(), &self.dead);
+        self.line.request.close_afterwards();
+        self.line.request.account(body_bytes);
+    }
+}
+
+impl Line {
+    fn find() -> Result<Line, Veto> {
+        let httpd = httpd()?;
+        let request = request()?;
+        request.check_kind()?;
+        request.check_connection_filters(httpd)?;
+        let number = request.descriptor(httpd)?;
+        let line = Line { request, number };
+        if !is_connected_stream(line.descriptor()) {
+            return Err(Veto::unexpected("the connection is not a connected socket"));
+        }
+        Ok(line)
+    }
+
+    fn descriptor(&self) -> BorrowedFd<'_> {
         // SAFETY: httpd keeps the connection open while this worker serves it.
         unsafe { BorrowedFd::borrow_raw(self.number) }
     }
 
-    pub(super) fn recheck(&self) -> Result<(), Veto> {
+    fn recheck(&self) -> Result<(), Veto> {
         let httpd = httpd()?;
         let request = self.request;
         request.check_kind()?;
@@ -118,16 +164,6 @@ impl Connection {
             return Err(Veto::new("the connection has changed"));
         }
         Ok(())
-    }
-
-    /// httpd must see a socket that is at its end, not one marked as aborted: then it would read an unread request body
-    /// from the client, and cut off shutdown functions at their first flush.
-    pub(super) fn detach(self, body_bytes: u64) {
-        // SAFETY: as in `descriptor`.
-        let live = unsafe { BorrowedFd::borrow_raw(self.number) };
-        detach::replace(live, &self.dead);
-        self.request.close_afterwards();
-        self.request.account(body_bytes);
     }
 }
 

@@ -9,6 +9,7 @@ use std::os::fd::{BorrowedFd, RawFd};
 use super::descriptor::is_connected_stream;
 use super::{Veto, detach};
 use ext_php_rs::ffi as php;
+use send_file_wire::room;
 
 /// Behind the pointer to the server.
 const SOCKET_OFFSET: usize = 8;
@@ -25,6 +26,14 @@ pub(super) fn inspect() -> Result<Connection, Veto> {
     let connection = Connection { number, dead };
     connection.recheck()?;
     Ok(connection)
+}
+
+/// Whether the connection takes a body without waiting for the client.
+pub(super) fn takes_at_once(body_bytes: u64) -> bool {
+    socket_number().is_some_and(|number| {
+        // SAFETY: open, and if not it takes nothing.
+        room::takes_at_once(unsafe { BorrowedFd::borrow_raw(number) }, body_bytes)
+    })
 }
 
 impl Connection {

@@ -23,7 +23,7 @@ use ext_php_rs::ffi as php;
 use nix::poll::PollTimeout;
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::socket::{Shutdown, shutdown};
-use send_file_wire::{FastCgi, ServerKind};
+use send_file_wire::{FastCgi, ServerKind, room};
 
 use super::descriptor::{belongs_to, is_connected_stream, is_listener};
 use super::{Veto, detach};
@@ -94,6 +94,17 @@ pub(super) fn inspect(server: ServerKind) -> Result<Connection, Veto> {
             keep: request.keep,
         },
         dead,
+    })
+}
+
+/// Whether the connection takes a body without waiting for the web server, which may wait for the client.
+pub(super) fn takes_at_once(body_bytes: u64) -> bool {
+    read_request().is_ok_and(|request| {
+        // SAFETY: not negative; if it is no connection it takes nothing.
+        room::takes_at_once(
+            unsafe { BorrowedFd::borrow_raw(request.number) },
+            body_bytes,
+        )
     })
 }
 

@@ -15,6 +15,7 @@ mod descriptor;
 mod detach;
 #[allow(unsafe_code, reason = "reads PHP's private FastCGI structure")]
 mod fastcgi;
+mod splice;
 pub(crate) mod stream;
 
 use std::fmt;
@@ -23,6 +24,7 @@ use std::os::fd::BorrowedFd;
 use send_file_wire::{Framing, ServerKind};
 
 use crate::ffi;
+use crate::limits::MOST_SPOOLED_BYTES;
 use crate::request::Exchange;
 
 /// Why a connection cannot be handed over; the fallback sends the file.
@@ -119,6 +121,30 @@ impl Route {
         }
     }
 
+    /// Whether the connection takes the body as a whole, however slow the client. When in doubt, no.
+    pub(crate) fn takes_at_once(self, body_bytes: u64) -> bool {
+        match self {
+            Route::Apache => apache::takes_at_once(body_bytes),
+            Route::FastCgi => fastcgi::takes_at_once(body_bytes),
+            Route::CliServer => cli_server::takes_at_once(body_bytes),
+            Route::InProcess => false,
+        }
+    }
+
+    /// Whether [`Route::send_span`] may send something.
+    pub(crate) fn sends_spans(self) -> bool {
+        self == Route::Apache
+    }
+
+    /// After the headers were flushed: sends what the connection takes of a span past all layers of the server, and
+    /// returns how many bytes that was. The rest goes the usual way.
+    pub(crate) fn send_span(self, file: BorrowedFd, offset: u64, len: u64) -> u64 {
+        match self {
+            Route::Apache => apache::send_span(file, offset, len),
+            Route::FastCgi | Route::CliServer | Route::InProcess => 0,
+        }
+    }
+
     /// Finds the connection of this request if it can be handed over, and prepares what takes its place in this process.
     pub(crate) fn inspect(self, server_software: &str) -> Result<Connection, Veto> {
         match self {
@@ -167,14 +193,19 @@ impl Connection {
     }
 
     /// Headers that only a handed-over answer has.
-    pub(crate) fn headers(&self, exchange: &Exchange) -> &'static [(&'static str, &'static str)] {
+    pub(crate) fn headers(
+        &self,
+        exchange: &Exchange,
+        body_bytes: u64,
+    ) -> &'static [(&'static str, &'static str)] {
         match self {
             // Nobody is left to read a next request.
             Connection::Apache(_) => &[("Connection", "close")],
-            // Without it nginx spools what the client does not take yet to its disk. nginx strips the header, others
-            // would pass it on.
+            // Without it nginx spools what the client does not take yet to its disk; a body that is no larger than a page
+            // can be spooled as one, which is faster. nginx strips the header, others would pass it on.
             Connection::FastCgi(connection)
                 if connection.framing().server == ServerKind::Nginx
+                    && body_bytes > MOST_SPOOLED_BYTES
                     && !exchange.script_has_set("X-Accel-Buffering") =>
             {
                 &[("X-Accel-Buffering", "no")]

@@ -24,7 +24,7 @@ type Begun = (Tagged, Connection, Head, Vec<u8>);
 const SLOW_CLIENTS: usize = 200;
 
 /// A page that waits for a worker waits for a download, which is forever here; the machine is busy, though.
-const PAGE_PATIENCE: Duration = Duration::from_secs(2);
+pub(crate) const PAGE_PATIENCE: Duration = Duration::from_secs(2);
 
 fn two_hundred_slow_downloads_run_and_a_page_still_answers(kind: Kind) -> anyhow::Result<()> {
     on_a_new_stack(kind, &Options::with_manager(), |stack| {

@@ -2,7 +2,7 @@
 //!
 //! `answers`: what a client sees. `options`, `settings`, `route`: the other functions, arguments and settings.
 //! `server_features`: TLS, HTTP/2, filters. `manager_trouble`: the manager stopped, killed, frozen, full. `load`: many clients, slow clients, many
-//! requests. `applications`, `frameworks`, `afterwards`: what scripts do around the call. `hostile`, `injection`:
+//! requests; `room`: which bodies leave in-process. `applications`, `frameworks`, `afterwards`: what scripts do around the call. `hostile`, `injection`:
 //! requests and arguments made to harm. `table`: lists of requests, answered alike everywhere. `pairs`: HEAD and GET. `clients`: curl, wget,
 //! aria2 and Chromium. `balancer`: two nodes behind HAProxy.
 
@@ -19,6 +19,7 @@ mod load;
 mod manager_trouble;
 mod options;
 mod pairs;
+mod room;
 mod route;
 mod server_features;
 mod settings;
@@ -84,6 +85,7 @@ fn trials(stacks: &Arc<SharedStacks>) -> Vec<Trial> {
             manager_trouble::CASES
                 .iter()
                 .chain(options::OWN_CASES)
+                .chain(room::OWN_CASES)
                 .chain(route::own_cases(kind))
                 .chain(settings::own_cases(kind))
                 .chain(balancer::cases(kind))
