@@ -22,6 +22,7 @@ COPY --from=build /out/usr/lib/php /usr/lib/php
 COPY docker/send_file.ini /etc/php/8.2/mods-available/
 COPY docker/sample/index.php /var/www/html/
 COPY docker/fpm-nginx/nginx.conf /etc/nginx/
+COPY packaging/send-file.nginx.conf /etc/nginx/snippets/send-file.conf
 COPY docker/fpm-nginx/pool.conf /etc/php/8.2/fpm/pool.d/zz-container.conf
 COPY docker/serve.sh /usr/local/sbin/serve
 RUN phpenmod send_file \

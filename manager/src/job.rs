@@ -18,10 +18,7 @@ use send_file_wire::{Pace, Rate};
 pub use resume::{Contradiction, Place};
 
 use crate::crash;
-use crate::limits::{
-    CUT_TIMEOUT, DISCARD_BYTES_PER_TURN, FEWEST_NOTSENT_LOWAT_BYTES, LINGER_TIMEOUT,
-    NOTSENT_BYTES_OF_A_CELL, NOTSENT_LOWAT_BYTES,
-};
+use crate::limits::{CUT_TIMEOUT, DISCARD_BYTES_PER_TURN, LINGER_TIMEOUT};
 use crate::outcome::Outcome;
 use crate::progress::{Patience, Progress};
 use crate::source::Intent;
@@ -29,6 +26,7 @@ use crate::staging::Staging;
 use crate::stream::{Step, Stream};
 use crate::sys::slot::{Slot, SlotState};
 use crate::sys::socket;
+use crate::unsent::Unsent;
 use crate::warming::Warmth;
 
 /// What a job needs after its turn.
@@ -83,6 +81,7 @@ pub struct Job {
     /// What this process has given to the kernel, frames included.
     given_bytes: u64,
     progress: Progress,
+    unsent: Unsent,
     rate: Option<Rate>,
     /// Keeps the rate, from the commit on.
     pace: Option<Pace>,
@@ -135,6 +134,7 @@ impl Job {
             inbound_bytes: 0,
             given_bytes: 0,
             progress: Progress::new(1, now),
+            unsent: Unsent::new(1, now),
             rate,
             pace: None,
             paced_until: None,
@@ -148,7 +148,7 @@ impl Job {
     /// downloads are under way here, this one included.
     ///
     /// # Errors
-    /// Those of fcntl(2) and setsockopt(2).
+    /// Those of fcntl(2).
     pub fn take_over(
         &mut self,
         slot: &Slot,
@@ -185,7 +185,10 @@ impl Job {
         if self.pace.is_some() && self.kind == socket::Kind::Tcp {
             socket::send_small_pieces_at_once(self.connection());
         }
-        socket::take_over(self.connection(), self.kind, notsent_lowat_bytes(downloads))
+        self.unsent = Unsent::new(downloads, now);
+        socket::make_non_blocking(self.connection())?;
+        self.bound_unsent();
+        Ok(())
     }
 
     /// The connection, for registering.
@@ -374,31 +377,63 @@ impl Job {
     fn note_progress(&mut self, now: Instant) {
         let pending = self.unacknowledged();
         self.progress.look(self.given_bytes, pending, now);
+        if self
+            .unsent
+            .look(self.given_bytes.saturating_sub(pending), now)
+        {
+            self.bound_unsent();
+        }
     }
-}
 
-/// What the kernel may hold for a client of so many.
-fn notsent_lowat_bytes(downloads: usize) -> u32 {
-    let downloads = u32::try_from(downloads).unwrap_or(u32::MAX).max(1);
-    (NOTSENT_BYTES_OF_A_CELL / downloads).clamp(FEWEST_NOTSENT_LOWAT_BYTES, NOTSENT_LOWAT_BYTES)
+    /// Tells the kernel, where it keeps such a bound.
+    fn bound_unsent(&self) {
+        if self.kind == socket::Kind::Tcp {
+            socket::bound_unsent(self.connection(), self.unsent.bytes());
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::RETRY_INTERVAL;
-    use crate::limits::TURN_BYTES;
+    use crate::limits::{
+        MOST_NOTSENT_BYTES, NOTSENT_BYTES, NOTSENT_TIME, RETRY_INTERVAL, TURN_BYTES,
+    };
     use crate::sink::{RECORD_BYTES, TEMPLATE_BYTES};
     use crate::sys::memfd;
     use crate::sys::table::JobTable;
     use send_file_wire::{FastCgi, Framing, Offer, OfferId, Part, ServerKind};
+    use std::net::{TcpListener, TcpStream};
     use std::num::NonZeroU16;
     use std::os::unix::net::UnixStream;
 
     #[test]
-    fn each_of_many_clients_gets_less_of_the_kernels_memory() {
-        let bytes = [1, 1024, 2048, 8192, 20_000].map(notsent_lowat_bytes);
-        assert_eq!(bytes, [131_072, 131_072, 65_536, 16_384, 16_384]);
+    fn the_kernel_may_hold_more_for_a_client_that_takes_much() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let descriptors = Descriptors {
+            connection: listener.accept().unwrap().0.into(),
+            file: memfd::with_bytes("test", b"x", 1).unwrap(),
+            literals: None,
+            frames: None,
+        };
+        let (stream, _) = Stream::new(&offer(Framing::Raw, 1));
+        let mut table = JobTable::create(1).unwrap();
+        let index = table.claim().unwrap();
+        let now = Instant::now();
+        let kind = socket::Kind::Tcp;
+        let mut job = Job::new(stream, descriptors, kind, 0, Vec::new(), None, now);
+        let patience = Patience {
+            stall_timeout: Duration::from_secs(60),
+            min_bytes_per_sec: 0,
+        };
+        job.take_over(&table.slot(index), patience, 1, now).unwrap();
+        assert_eq!(socket::unsent_bound(job.connection()), NOTSENT_BYTES);
+
+        job.given_bytes = 1 << 30;
+        job.note_progress(now + NOTSENT_TIME);
+        assert_eq!(socket::unsent_bound(job.connection()), MOST_NOTSENT_BYTES);
+        drop(client);
     }
 
     /// A memfd plays a connection that takes everything.

@@ -11,7 +11,7 @@
 //! | [`source`], [`sink`] | where the bytes of a body come from; what surrounds them on the connection |
 //! | [`stream`] | both together: what to do next, without I/O |
 //! | [`outcome`], [`staging`] | how a download ended; files whose file system refuses sendfile |
-//! | [`progress`] | whether the other side still takes something |
+//! | [`progress`], [`unsent`] | whether the other side still takes something; how much the kernel may hold for it |
 //! | [`filesystem`] | which files may make a read wait for ever |
 //! | [`warming`], [`readers`] | what of a file is in the cache, and threads that bring it there |
 //! | [`timers`], [`registry`], [`key`], [`refusals`] | deadlines; handles; what an event is about; the bounded log of refusals |
@@ -63,4 +63,5 @@ pub mod stream;
 #[allow(unsafe_code, reason = "system calls and shared memory")]
 pub mod sys;
 pub mod timers;
+pub mod unsent;
 pub mod warming;

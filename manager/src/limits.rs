@@ -18,15 +18,23 @@ pub const LINGER_MAX_BYTES: u64 = 256 * 1024 * 1024;
 /// round trip; nginx waits 5 s, Apache 2 s.
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Not-yet-sent bytes the kernel may hold for one TCP client (TCP_NOTSENT_LOWAT): enough to keep a fast client busy,
-/// little enough that ten thousand slow ones do not fill the memory.
-pub const NOTSENT_LOWAT_BYTES: u32 = 128 * 1024;
+/// Not-yet-sent bytes the kernel may hold for one TCP client (TCP_NOTSENT_LOWAT) that nothing is known about: enough to
+/// keep most clients busy, little enough that ten thousand slow ones do not fill the memory.
+pub const NOTSENT_BYTES: u32 = 128 * 1024;
 
-/// The same where a cell has thousands of downloads, at the least.
-pub const FEWEST_NOTSENT_LOWAT_BYTES: u32 = 16 * 1024;
+/// What the kernel may hold for a fast client is what it takes in this time: the loop has other things to do, and wakes
+/// a few hundred times a second for it and not thousands.
+pub const NOTSENT_TIME: Duration = Duration::from_millis(4);
 
-/// What all of them together may hold in one cell before each new one gets less (earlier ones keep what they have): all TCP connections of a machine share what
-/// net.ipv4.tcp_mem allows, a tenth of the memory by default, and none of them gets on when that is used up.
+/// For the fastest: at a gigabyte a second half of this costs a third more of the processor, and twice as much gains nothing.
+pub const MOST_NOTSENT_BYTES: u32 = 2 * 1024 * 1024;
+
+/// For any client where a cell has thousands of downloads, at the least.
+pub const FEWEST_NOTSENT_BYTES: u32 = 16 * 1024;
+
+/// What all of them together may hold in one cell before each new one gets less (earlier ones keep what they have): all
+/// TCP connections of a machine share what net.ipv4.tcp_mem allows, a tenth of the memory by default, and none of them
+/// gets on when that is used up.
 pub const NOTSENT_BYTES_OF_A_CELL: u32 = 128 * 1024 * 1024;
 
 /// The mounts of which it is remembered what they are: more than file systems that downloads come from.

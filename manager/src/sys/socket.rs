@@ -164,21 +164,29 @@ pub fn peer_uid(peer: BorrowedFd) -> io::Result<u32> {
 ///
 /// # Errors
 /// Those of fcntl(2).
-pub fn take_over(connection: BorrowedFd, kind: Kind, notsent_lowat_bytes: u32) -> io::Result<()> {
+pub fn make_non_blocking(connection: BorrowedFd) -> io::Result<()> {
     let flags = OFlag::from_bits_retain(fcntl(connection, FcntlArg::F_GETFL)?);
     if !flags.contains(OFlag::O_NONBLOCK) {
         fcntl(connection, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
     }
-    if kind == Kind::Tcp {
-        // It saves memory, and is no reason to lose a download where a kernel refuses it (Multipath TCP).
-        let _ = set_option(
-            connection,
-            libc::IPPROTO_TCP,
-            libc::TCP_NOTSENT_LOWAT,
-            notsent_lowat_bytes,
-        );
-    }
     Ok(())
+}
+
+/// Bounds what TCP may hold unsent. A connection that can take more for it gets an event.
+pub fn bound_unsent(connection: BorrowedFd, bytes: u32) {
+    // It saves memory, and is no reason to lose a download where a kernel refuses it (Multipath TCP).
+    let _ = set_option(
+        connection,
+        libc::IPPROTO_TCP,
+        libc::TCP_NOTSENT_LOWAT,
+        bytes,
+    );
+}
+
+/// What was last told to TCP.
+#[cfg(test)]
+pub(crate) fn unsent_bound(connection: BorrowedFd) -> u32 {
+    option(connection, libc::IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT).unwrap()
 }
 
 /// A piece smaller than a segment leaves when it is sent, neither waiting for the acknowledgement of the one before

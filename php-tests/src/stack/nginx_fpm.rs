@@ -7,23 +7,34 @@ use super::layout::{Layout, certificate};
 use super::php::{Listen, start_fpm};
 use crate::process::{Process, free_address, speaks_http, tail};
 
+/// What we ship for nginx.
+const SNIPPET: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../packaging/send-file.nginx.conf"
+);
+
+/// As we advise it.
 pub(super) fn start_on_a_unix_socket(layout: &Layout) -> anyhow::Result<Started> {
     let listen = Listen::Unix(format!("{}/tmp/fpm.sock", layout.dir()));
     let upstream = format!("server unix:{};", listen.text());
-    start(layout, &listen, &upstream, "")
+    start(layout, &listen, &upstream, &format!("include {SNIPPET};"))
 }
 
-/// With kept FastCGI connections, as a site with much traffic has them: the manager must not break the next request.
+/// With nginx's own buffers, and with kept FastCGI connections, as a site with much traffic has them: the manager must not
+/// break the next request.
 pub(super) fn start_on_tcp(layout: &Layout) -> anyhow::Result<Started> {
     let listen = Listen::Tcp(free_address()?);
     let upstream = format!("server {}; keepalive 4;", listen.text());
     start(layout, &listen, &upstream, "fastcgi_keep_conn on;")
 }
 
-fn start(layout: &Layout, listen: &Listen, upstream: &str, keep: &str) -> anyhow::Result<Started> {
+fn start(layout: &Layout, listen: &Listen, upstream: &str, lines: &str) -> anyhow::Result<Started> {
     let (address, tls) = (free_address()?, free_address()?);
     let fpm = start_fpm(layout, listen)?;
-    layout.write("nginx.conf", &config(layout, address, tls, upstream, keep)?)?;
+    layout.write(
+        "nginx.conf",
+        &config(layout, address, tls, upstream, lines)?,
+    )?;
     let mut command = layout.command("nginx");
     command
         .arg("-p")
@@ -49,7 +60,7 @@ fn config(
     address: std::net::SocketAddr,
     tls: std::net::SocketAddr,
     upstream: &str,
-    keep: &str,
+    lines: &str,
 ) -> anyhow::Result<String> {
     Ok(format!(
         "{account}
@@ -86,7 +97,7 @@ http {{
         certificate = certificate()?.display(),
         parameters = format_args!(
             "fastcgi_pass php;
-            {keep}
+            {lines}
             fastcgi_param QUERY_STRING $query_string;
             fastcgi_param REQUEST_METHOD $request_method;
             fastcgi_param CONTENT_TYPE $content_type;
