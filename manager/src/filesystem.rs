@@ -1,7 +1,7 @@
 //! Which file systems can make a read wait for somebody who may never answer.
 //!
-//! The loop reads files itself. A local disk answers or fails; a server on the network, or a process behind FUSE, can
-//! hang, and every download would hang with it.
+//! A local disk answers or fails; a server on the network, or a process behind FUSE, can hang. Readers wait for what is to be
+//! read, but some questions to a file system the loop asks itself, and every download would hang with it.
 #![forbid(unsafe_code)]
 
 use std::os::fd::BorrowedFd;

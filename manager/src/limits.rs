@@ -97,6 +97,10 @@ pub const READERS: usize = 24;
 /// Of these so many may wait for one device: a server that hangs leaves the others to everybody else.
 pub const READERS_OF_A_DEVICE: usize = 8;
 
+/// And one of these is for what most likely takes no time: a warm file of which a page was missing, or the first bytes of one
+/// that nobody knows, would otherwise wait behind everything that is read from the disk.
+pub const READERS_FOR_SHORT_REQUESTS: usize = 1;
+
 /// The stack of a reader, which has nothing of size on it.
 pub const READER_STACK_BYTES: usize = 64 * 1024;
 

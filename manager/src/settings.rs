@@ -72,8 +72,9 @@ pub struct Arguments {
     #[arg(long, value_enum, default_value = "fair")]
     queue: Discipline,
 
-    /// Take files on network and FUSE file systems, too. A server that hangs then hangs every download; without this
-    /// workers send such files by themselves.
+    /// Take files on network and FUSE file systems, too. A server that hangs in a read then hangs its own downloads, and one
+    /// that hangs in anything else (when a file is offered or closed) every download; without this workers send such files by
+    /// themselves.
     #[arg(long)]
     allow_remote_files: bool,
 

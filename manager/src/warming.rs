@@ -51,6 +51,8 @@ pub struct Warmth {
     asked_at: Option<Instant>,
     /// Nobody was told of what is asked.
     is_new: bool,
+    /// The last that was asked for had to be read.
+    was_cold: bool,
     window_bytes: u64,
     /// What readers found to be there already, one after the other, up to where they have been.
     found_bytes: u64,
@@ -68,6 +70,7 @@ impl Warmth {
             asked: None,
             asked_at: None,
             is_new: false,
+            was_cold: false,
             window_bytes: FEWEST_WARMED_BYTES,
             found_bytes: 0,
             furthest: 0,
@@ -120,6 +123,11 @@ impl Warmth {
         std::mem::take(&mut self.is_new)
     }
 
+    /// Whether it is likely to be read soon: what came before was in the cache, or nothing came before.
+    pub fn is_likely_short(&self) -> bool {
+        !self.was_cold
+    }
+
     /// What a reader reads or is to read.
     pub fn asked(&self) -> Option<Range<u64>> {
         self.asked.clone()
@@ -131,6 +139,7 @@ impl Warmth {
             return;
         };
         self.is_new = false;
+        self.was_cold = !was_there;
         if range.start >= self.furthest {
             let bytes = range.end - range.start;
             self.found_bytes = if was_there {
@@ -192,6 +201,7 @@ impl Warmth {
         if there == offset && self.way != Way::Blind {
             if self.way == Way::Looking {
                 self.way = Way::Reading;
+                self.was_cold = false;
                 self.furthest = 0;
             }
             self.ask(offset..offset + left, now);

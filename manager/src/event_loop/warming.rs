@@ -2,13 +2,14 @@
 #![forbid(unsafe_code)]
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound::{self, Excluded, Included, Unbounded};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::{EventLoop, Running};
 use crate::crash;
-use crate::limits::READERS_OF_A_DEVICE;
+use crate::limits::{READERS_FOR_SHORT_REQUESTS, READERS_OF_A_DEVICE};
 use crate::readers::{ReaderIndex, Readers};
 use crate::registry::Handle;
 use crate::sys::bell::Bell;
@@ -33,6 +34,26 @@ struct Errand {
 struct Device {
     readers: usize,
     waiting: VecDeque<Handle>,
+    /// Those whose requests most likely take no time.
+    waiting_shortly: VecDeque<Handle>,
+}
+
+impl Device {
+    fn is_idle(&self) -> bool {
+        self.readers == 0 && self.waiting.is_empty() && self.waiting_shortly.is_empty()
+    }
+
+    /// Whose turn it is, if the device could have one more reader for it.
+    fn queue(&mut self) -> Option<&mut VecDeque<Handle>> {
+        const FOR_ALL: usize = READERS_OF_A_DEVICE - READERS_FOR_SHORT_REQUESTS;
+        if !self.waiting_shortly.is_empty() && self.readers < READERS_OF_A_DEVICE {
+            Some(&mut self.waiting_shortly)
+        } else if !self.waiting.is_empty() && self.readers < FOR_ALL {
+            Some(&mut self.waiting)
+        } else {
+            None
+        }
+    }
 }
 
 impl Warming {
@@ -59,23 +80,19 @@ impl Warming {
         std::mem::forget(self.errands);
     }
 
-    /// A device that could have one more reader, and who waits for it longest. Each device has its turn.
+    /// A device that could have one more reader, and who is to have it: those with short requests first, else who waits longest.
+    /// Each device has its turn.
     fn next_waiting(&mut self, after: Option<u64>) -> Option<(u64, Handle)> {
         let from = after.map_or(0, |device| device.wrapping_add(1));
-        let devices = self.devices.range(from..).chain(self.devices.range(..from));
-        let could =
-            |device: &Device| device.readers < READERS_OF_A_DEVICE && !device.waiting.is_empty();
-        let number = devices
-            .filter(|(_, device)| could(device))
-            .map(|(number, _)| *number)
-            .next()?;
-        let device = self.devices.get_mut(&number)?;
-        device.waiting.pop_front().map(|job| (number, job))
+        let mut next_in = |devices: (Bound<u64>, Bound<u64>)| {
+            let mut devices = self.devices.range_mut(devices);
+            devices.find_map(|(number, device)| Some((*number, device.queue()?.pop_front()?)))
+        };
+        next_in((Included(from), Unbounded)).or_else(|| next_in((Unbounded, Excluded(from))))
     }
 
     fn forget_idle_devices(&mut self) {
-        self.devices
-            .retain(|_, device| device.readers > 0 || !device.waiting.is_empty());
+        self.devices.retain(|_, device| !device.is_idle());
     }
 }
 
@@ -86,8 +103,11 @@ impl EventLoop {
             return;
         };
         let device = self.table.slot(running.slot).identity().device;
-        let waiting = &mut self.warming.devices.entry(device).or_default().waiting;
-        waiting.push_back(handle);
+        let device = self.warming.devices.entry(device).or_default();
+        match running.job.has_short_request() {
+            true => device.waiting_shortly.push_back(handle),
+            false => device.waiting.push_back(handle),
+        }
         self.send_readers(now);
     }
 
@@ -131,8 +151,8 @@ impl EventLoop {
                     self.warming.devices.entry(device).or_default().readers += 1;
                 }
                 Ok(None) => {
-                    let waiting = &mut self.warming.devices.entry(device).or_default().waiting;
-                    waiting.push_front(handle);
+                    let device = self.warming.devices.entry(device).or_default();
+                    device.waiting_shortly.push_front(handle);
                     return;
                 }
                 // No thread is to be had: the loop waits for the disk by itself.
@@ -156,9 +176,19 @@ impl EventLoop {
 
     /// The end of a download: all of it is closed, but for a file that a reader reads at this moment.
     pub(super) fn close_all_but_what_is_read(&mut self, handle: Handle, running: Running) {
+        if running.job.request().is_none() {
+            return;
+        }
         let mut errands = self.warming.errands.values_mut();
-        if let Some(errand) = errands.find(|errand| errand.job == handle) {
-            errand.file = Some(running.job.into_file());
+        match errands.find(|errand| errand.job == handle) {
+            Some(errand) => errand.file = Some(running.job.into_file()),
+            // A device that hangs may have no reader for those that wait, ever.
+            None => {
+                for device in self.warming.devices.values_mut() {
+                    device.waiting.retain(|waiting| *waiting != handle);
+                    device.waiting_shortly.retain(|waiting| *waiting != handle);
+                }
+            }
         }
     }
 }

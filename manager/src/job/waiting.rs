@@ -38,6 +38,11 @@ impl Job {
         Some((self.descriptors.file.as_raw_fd(), range))
     }
 
+    /// Whether that is likely to be done soon.
+    pub fn has_short_request(&self) -> bool {
+        self.warmth.is_likely_short()
+    }
+
     /// What was asked for has been read, or nobody can do that. All of it may have been in the cache before.
     pub fn warmed(&mut self, was_there: bool, now: Instant) {
         self.note_progress(now);

@@ -46,6 +46,8 @@ fn ranges_of_a_cold_file_arrive_through_a_web_server() {
     let manager = Manager::start(&[]);
     file.cool();
     let (mut web_server, worker_end) = UnixStream::pair().unwrap();
+    let patience = Some(Duration::from_secs(20));
+    web_server.set_read_timeout(patience).unwrap();
     let framing = Framing::FastCgi(FastCgi {
         request_id: NonZeroU16::new(1).unwrap(),
         server: ServerKind::Nginx,

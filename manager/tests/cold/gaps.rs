@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use nix::sys::socket::{MsgFlags, recv};
 use nix::sys::stat::{major, minor, stat};
+use nix::unistd::{Pid, SysconfVar, sysconf};
+use send_file_manager::sys::cache::Presence;
 use send_file_wire::Framing;
 
 use crate::disk::DiskFile;
@@ -25,7 +27,7 @@ const REPEATS: u64 = 64;
 /// More than a client takes while it is watched.
 const WARM_FILE_BYTES: u64 = 512 << 20;
 const MEASURED: Duration = Duration::from_secs(4);
-const ROUNDS: usize = 2;
+const ROUNDS: usize = 3;
 
 fn download(manager: &Manager, file: &DiskFile, bytes: u64) -> TcpStream {
     let (client, server) = connection();
@@ -39,11 +41,20 @@ fn take(client: &TcpStream, memory: &mut [u8]) -> usize {
     recv(client.as_raw_fd(), memory, MsgFlags::MSG_TRUNC).unwrap_or(0)
 }
 
-/// The pauses between arrivals, sorted, in microseconds, and the bytes.
-fn watch(manager: &Manager, warm: &DiskFile) -> (Vec<u64>, u64) {
+/// What was seen of one client.
+struct Seen {
+    /// The pauses between arrivals, sorted.
+    gaps_us: Vec<u64>,
+    bytes: u64,
+    /// What the worker used, for whomever.
+    cpu: Duration,
+}
+
+fn watch(manager: &Manager, warm: &DiskFile) -> Seen {
+    let cpu_before = cpu_time(manager.worker());
     let client = download(manager, warm, WARM_FILE_BYTES);
     let mut memory = vec![0; 256 * 1024];
-    let (mut gaps, mut taken) = (Vec::new(), 0);
+    let (mut gaps_us, mut taken) = (Vec::new(), 0);
     let started = Instant::now();
     let mut last = started;
     while started.elapsed() < MEASURED {
@@ -51,22 +62,45 @@ fn watch(manager: &Manager, warm: &DiskFile) -> (Vec<u64>, u64) {
         assert!(bytes > 0);
         taken += bytes as u64;
         let now = Instant::now();
-        gaps.push((now - last).as_micros() as u64);
+        gaps_us.push((now - last).as_micros() as u64);
         last = now;
     }
-    gaps.sort_unstable();
-    (gaps, taken)
+    gaps_us.sort_unstable();
+    Seen {
+        gaps_us,
+        bytes: taken,
+        cpu: cpu_time(manager.worker()) - cpu_before,
+    }
 }
 
-fn print(what: &str, (gaps, taken): &(Vec<u64>, u64)) {
+/// What a process has used with all its threads (proc_pid_stat(5), fields 14 and 15).
+fn cpu_time(process: Pid) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    let fields: Vec<&str> = stat
+        .rsplit(')')
+        .next()
+        .unwrap()
+        .split_whitespace()
+        .collect();
+    let ticks: u64 = fields[11..13]
+        .iter()
+        .map(|ticks| ticks.parse::<u64>().unwrap())
+        .sum();
+    let per_second = sysconf(SysconfVar::CLK_TCK).unwrap().unwrap();
+    Duration::from_secs_f64(ticks as f64 / per_second as f64)
+}
+
+fn print(what: &str, seen: &Seen) {
+    let gaps = &seen.gaps_us;
     let at = |share: f64| gaps[((gaps.len() - 1) as f64 * share) as usize];
     println!(
-        "{what:42} p50 {:5} p99 {:6} p99.9 {:7} max {:8} us, {:5} MB/s",
+        "{what:42} p50 {:5} p99 {:6} p99.9 {:7} max {:8} us, {:5} MB/s, {:5.1} CPU ms/GB",
         at(0.5),
         at(0.99),
         at(0.999),
         at(1.0),
-        taken / MEASURED.as_secs() / 1_000_000
+        seen.bytes / MEASURED.as_secs() / 1_000_000,
+        seen.cpu.as_secs_f64() * 1e12 / seen.bytes as f64
     );
 }
 
@@ -124,6 +158,13 @@ fn measure(name: &str, program: &Path, warm: &DiskFile, cold: &[DiskFile]) {
         print(&format!("{name} alone"), &alone);
         print(&format!("{name} beside, in a manager of its own"), &beside);
         print(&format!("{name} among {COLD_CLIENTS} cold ones"), &among);
+        let missing = (0..WARM_FILE_BYTES).step_by(4096);
+        let missing = missing
+            .filter(|at| warm.presence(*at) == Presence::Missing)
+            .count();
+        if missing > 0 {
+            println!("{name}: the kernel has dropped {missing} pages of the warm file meanwhile");
+        }
         println!(
             "{name} cold bytes: {} MB/s",
             during / MEASURED.as_secs() / 1_000_000
