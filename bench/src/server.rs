@@ -231,6 +231,8 @@ impl Server {
         command.arg("-b").arg(self.folder.php_socket());
         command.env("PHP_FCGI_CHILDREN", WORKERS.to_string());
         command.env("PHP_FCGI_MAX_REQUESTS", "0");
+        // As php-fpm and the web servers have it; of the usual 128, a crowd gets errors.
+        command.env("PHP_FCGI_BACKLOG", "4096");
         let account = run::account(WORKER_ACCOUNT);
         let log = self.folder.path("logs/server.out");
         let cgi = Process::start(command, &log, account.as_ref())?;

@@ -148,6 +148,7 @@ fn of_slow(section: &Section) -> Vec<Option<Verdict>> {
                 is_reached: Some(value <= kb),
             })
         };
+        lines.push(most(slow::BEHIND, 0.0));
         lines.push(times(slow::PAGE, many, slow::IDLE, 1.5, "page p99 / idle"));
         lines.push(most(slow::MEMORY, memory_kb));
         if peer == APACHE_SEND_FILE {

@@ -21,6 +21,8 @@ pub(crate) const PAGE: &str = "page p99 ms";
 pub(crate) const MEMORY: &str = "manager KB/download";
 pub(crate) const TCP_MEMORY: &str = "server TCP KB/download";
 pub(crate) const CPU: &str = "CPU us/download/s, server side";
+/// Clients that did not get their two kilobytes a second to the end.
+pub(crate) const BEHIND: &str = "clients behind";
 pub(crate) const IDLE: &str = "idle";
 const WEB_MEMORY: &str = "web + PHP KB/download";
 const CPU_MANAGER: &str = "manager";
@@ -105,8 +107,8 @@ fn measure(
     }
     // A download that the manager has ended would have a line in its log.
     ensure!(manager.finished_jobs() == 0, "downloads are over already");
-    let behind = crowd.end()?;
-    ensure!(behind == 0, "{behind} clients did not get their bytes");
+    let [_, (most, _)] = plan.scaled(COUNTS, SMOKE_COUNTS);
+    section.add(most, peer, BEHIND, crowd.end()? as f64);
     Ok(())
 }
 
