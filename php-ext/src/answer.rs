@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 use std::os::fd::AsFd;
+use std::rc::Rc;
 
 use ext_php_rs::types::Zval;
 use send_file_response::{Part, Response};
@@ -29,7 +30,7 @@ pub(crate) enum Afterwards {
 }
 
 /// Answers the request. An error means that nothing has been sent, unless the engine bailed out.
-pub(crate) fn answer(arguments: Arguments, settings: Settings) -> Result<Afterwards, Error> {
+pub(crate) fn answer(arguments: Arguments, settings: Rc<Settings>) -> Result<Afterwards, Error> {
     let _in_progress = InProgress::begin()?;
     if ffi::inside_output_callback() {
         return Err(Refusal::InsideCallback.into());
@@ -98,7 +99,7 @@ fn run_the_last_code_of_the_script() -> Result<(), Error> {
 }
 
 struct Answer<'a> {
-    settings: Settings,
+    settings: Rc<Settings>,
     route: Route,
     exchange: Exchange,
     response: Response,
@@ -288,7 +289,7 @@ fn refuse_if_answered() -> Result<(), Error> {
 /// Whether the headers left, and nothing behind them: a message that PHP displays meanwhile would be taken for the body.
 fn send_headers(send: fn() -> Result<(), Error>) -> Result<bool, Error> {
     let output_before = ffi::output_has_left();
-    match ffi::uninterrupted(send) {
+    match ffi::ignoring_abort(send) {
         Err(Error::Pending) if ffi::headers_are_sent() => {}
         result => result?,
     }

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::ptr;
 
 use ext_php_rs::ffi as php;
+use ext_php_rs::types::ZendStr;
 use ext_php_rs::zend::{CatchError, ClassEntry, ModuleEntry, try_catch};
 
 use nix::errno::Errno;
@@ -204,20 +205,28 @@ pub(crate) fn client_is_gone() -> bool {
     status & PHP_CONNECTION_ABORTED != 0
 }
 
-/// Runs `call` with `ignore_user_abort` on (a client that leaves would otherwise longjmp out of the write) and without
-/// `max_execution_time`; both are as before afterwards, the time counted anew as after `set_time_limit()`.
-pub(crate) fn uninterrupted<R>(call: impl FnOnce() -> R) -> R {
-    // SAFETY: plain stores to this thread's globals and the engine's own timer functions; `call` comes back, since
-    // whatever in it bails out is guarded.
+/// Runs `call` with `ignore_user_abort` on: a client that leaves would otherwise longjmp out of the write.
+pub(crate) fn ignoring_abort<R>(call: impl FnOnce() -> R) -> R {
+    // SAFETY: plain stores to this thread's globals; `call` comes back, since whatever in it bails out is guarded.
     unsafe {
         let globals = php::ext_php_rs_process_globals();
         let ignore = (*globals).ignore_user_abort;
         (*globals).ignore_user_abort = true;
-        zend_unset_timeout();
         let result = call();
+        (*globals).ignore_user_abort = ignore;
+        result
+    }
+}
+
+/// The same without `max_execution_time`, for what may take long; it is as before afterwards, counted anew as after
+/// `set_time_limit()`. What is as short as a page does without these four system calls, as a page does.
+pub(crate) fn uninterrupted<R>(call: impl FnOnce() -> R) -> R {
+    // SAFETY: the engine's own timer functions; `call` comes back, as above.
+    unsafe {
+        zend_unset_timeout();
+        let result = ignoring_abort(call);
         let seconds = (*php::ext_php_rs_executor_globals()).timeout_seconds;
         zend_set_timeout(seconds, false);
-        (*globals).ignore_user_abort = ignore;
         result
     }
 }
@@ -295,13 +304,25 @@ pub(crate) fn print_info(
 
 /// The value of an INI entry now.
 pub(crate) fn ini_value(name: &CStr) -> Option<Vec<u8>> {
-    // SAFETY: the table of this thread's entries holds pointers to them, and each owns its value, which is copied.
+    with_ini_value(name, |value| value.map(<[u8]>::to_vec))
+}
+
+/// Whether an INI entry has this value now.
+pub(crate) fn ini_value_is(name: &CStr, expected: Option<&[u8]>) -> bool {
+    with_ini_value(name, |value| value == expected)
+}
+
+fn with_ini_value<R>(name: &CStr, look: impl FnOnce(Option<&[u8]>) -> R) -> R {
+    // SAFETY: the table of this thread's entries holds pointers to them, and each owns its value, which nothing changes
+    // while it is looked at.
     unsafe {
         let table = (*php::ext_php_rs_executor_globals()).ini_directives;
         let found = php::zend_hash_str_find(table, name.as_ptr(), name.count_bytes());
-        let entry = found.as_ref()?.value.ptr.cast::<php::zend_ini_entry>();
-        let value = (*entry).value.as_ref()?;
-        Some(value.as_bytes().to_vec())
+        let value = found.as_ref().and_then(|found| {
+            let entry = found.value.ptr.cast::<php::zend_ini_entry>();
+            (*entry).value.as_ref()
+        });
+        look(value.map(ZendStr::as_bytes))
     }
 }
 

@@ -36,11 +36,12 @@ fn route() -> String {
 
 /// Reachable means that it accepts connections; an offer may still be rejected.
 fn manager() -> String {
-    let path = Settings::in_force().manager_socket;
+    let settings = Settings::in_force();
+    let path = &settings.manager_socket;
     if path.as_os_str().is_empty() {
         return "off (send_file.manager_socket is empty)".to_owned();
     }
-    match connect_to(&path) {
+    match connect_to(path) {
         Ok(_) => "reachable".to_owned(),
         Err(error) => format!("not reachable: {error}"),
     }

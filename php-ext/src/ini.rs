@@ -1,15 +1,17 @@
 //! The INI settings: what is valid, and what is in force.
 //!
 //! A setting is checked when the engine sets it ([`check`]), whether from php.ini, `-d`, `php_admin_value` of a pool or
-//! of a virtual host; an invalid one is warned about and the value before it stays. So [`Settings::in_force`], which
-//! reads them at each call, finds valid values only. But for `send_file.root`: without the limit that somebody wanted to
-//! set everything could be sent, so an invalid one stays, and allows nothing.
+//! of a virtual host; an invalid one is warned about and the value before it stays. So [`Settings::in_force`] finds valid
+//! values only. But for `send_file.root`: without the limit that somebody wanted to set everything could be sent, so an
+//! invalid one stays, and allows nothing.
 #![forbid(unsafe_code)]
 
+use std::cell::RefCell;
 use std::ffi::{CStr, OsStr};
 use std::num::NonZeroU64;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
 use send_file_response::TypeList;
@@ -78,8 +80,33 @@ pub(crate) struct Settings {
     pub(crate) precompressed: bool,
 }
 
+/// What the entries say, in their order.
+type Values = [Option<Vec<u8>>; ENTRIES.len()];
+
+thread_local! {
+    /// What was read last, and what it means.
+    static READ: RefCell<Option<(Values, Rc<Settings>)>> = const { RefCell::new(None) };
+}
+
 impl Settings {
-    pub(crate) fn in_force() -> Settings {
+    /// Read anew where they have changed: virtual hosts and pools have their own.
+    pub(crate) fn in_force() -> Rc<Settings> {
+        let is_unchanged = |(values, _): &&(Values, Rc<Settings>)| {
+            let mut entries = ENTRIES.iter().zip(values);
+            entries.all(|((name, _), value)| ffi::ini_value_is(name, value.as_deref()))
+        };
+        READ.with_borrow_mut(|read| {
+            if let Some((_, settings)) = read.as_ref().filter(is_unchanged) {
+                return Rc::clone(settings);
+            }
+            let settings = Rc::new(Settings::read());
+            let values = ENTRIES.map(|(name, _)| ffi::ini_value(name));
+            *read = Some((values, Rc::clone(&settings)));
+            settings
+        })
+    }
+
+    fn read() -> Settings {
         let otherwise = |name, default| text(name, otherwise).unwrap_or(default);
         let timeout_ms = text(ACCEPT_TIMEOUT_MS, timeout_ms).unwrap_or(DEFAULT_ACCEPT_TIMEOUT_MS);
         Settings {

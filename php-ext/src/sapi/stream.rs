@@ -11,7 +11,7 @@ use send_file_wire::{Pace, Rate};
 
 use crate::error::Error;
 use crate::ffi;
-use crate::limits::STREAM_BUFFER_BYTES;
+use crate::limits::{PAGE_BYTES, STREAM_BUFFER_BYTES};
 
 /// How a body ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub(crate) enum Ended {
 /// pread(2) only: the position of the file stays where it is.
 pub(crate) fn send(file: &File, parts: &[Part], rate: Option<Rate>) -> Result<Ended, Error> {
     let body_bytes = parts.iter().map(Part::bytes).sum();
-    ffi::uninterrupted(|| {
+    let send = || {
         let mut output = Output {
             pace: rate.map(|rate| Pace::new(rate, body_bytes, Instant::now())),
         };
@@ -49,12 +49,16 @@ pub(crate) fn send(file: &File, parts: &[Part], rate: Option<Rate>) -> Result<En
             }
         }
         flush()
-    })
+    };
+    if body_bytes < PAGE_BYTES && rate.is_none() {
+        return ffi::ignoring_abort(send);
+    }
+    ffi::uninterrupted(send)
 }
 
-/// Sends a body that needs no file.
+/// Sends a short body that needs no file.
 pub(crate) fn send_literal(bytes: &[u8]) -> Result<Ended, Error> {
-    ffi::uninterrupted(|| match write_at_once(bytes)? {
+    ffi::ignoring_abort(|| match write_at_once(bytes)? {
         Ended::Complete => flush(),
         ended => Ok(ended),
     })
