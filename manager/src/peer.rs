@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::socket::{Shutdown, shutdown};
-use nix::sys::stat::SFlag;
+use nix::sys::stat::{SFlag, fstat};
 use send_file_wire::message::HEADER_BYTES;
 use send_file_wire::{
     Answer, DecodeError, Framing, Offer, OfferId, Part, Reason, ReceiveError, channel,
@@ -25,7 +25,6 @@ use crate::limits::{MEMORY_BYTES_PER_JOB, PEER_IDLE_TIMEOUT};
 use crate::sink;
 use crate::stream::Stream;
 use crate::sys::memfd;
-use crate::sys::mount;
 use crate::sys::slot::{Identity, Numbers, Share, Slot, SlotState};
 use crate::sys::socket;
 use crate::sys::table::SlotIndex;
@@ -434,17 +433,15 @@ fn prepare(
     }
     let failed = |errno: Errno| OfferError::Prepare(errno.into());
     let file = descriptors.file.as_fd();
-    let facts = mount::file_facts(file, admission.allow_remote_files).map_err(failed)?;
-    if !admission.allow_remote_files {
-        let mounts = &mut admission.mounts;
-        if mounts.is_remote(file, facts.mount).map_err(failed)? {
-            return Err(OfferError::RemoteFile);
-        }
+    // Before anything that asks the file system.
+    if !admission.allow_remote_files && admission.mounts.is_remote(file).map_err(failed)? {
+        return Err(OfferError::RemoteFile);
     }
-    if SFlag::from_bits_truncate(facts.mode) & SFlag::S_IFMT != SFlag::S_IFREG {
+    let stat = fstat(file).map_err(failed)?;
+    if SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
         return Err(OfferError::NotARegularFile);
     }
-    let size = facts.size;
+    let size = u64::try_from(stat.st_size).unwrap_or(0);
     for part in &offer.parts {
         if let Part::Span { offset, len } = part
             && offset + len > size
@@ -473,8 +470,8 @@ fn prepare(
 
     slot.set_identity(Identity {
         cookie,
-        device: facts.device,
-        inode: facts.inode,
+        device: stat.st_dev,
+        inode: stat.st_ino,
     });
     slot.set_numbers(Numbers {
         staging: -1,

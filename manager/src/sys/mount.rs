@@ -1,4 +1,4 @@
-//! What a file is and is on, if possible without asking its file system: its server may never answer.
+//! What file system a file is on, if possible without asking that file system: its server may never answer.
 
 use std::mem::{MaybeUninit, offset_of, size_of};
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -7,38 +7,23 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::sys::statfs::fstatfs;
 
-/// What the kernel says about a file.
-#[derive(Clone, Copy, Debug)]
-pub struct FileFacts {
-    /// Its type and permissions, as `st_mode` has them.
-    pub mode: u32,
-    /// In bytes.
-    pub size: u64,
-    /// `st_dev`.
-    pub device: u64,
-    /// `st_ino`.
-    pub inode: u64,
-    /// The number that no other mount ever had or will have. Linux tells it from 6.8 on.
-    pub mount: Option<u64>,
-}
-
-/// What the kernel has of a file's attributes, or if `may_ask` what its file system has: that may be a server.
+/// The number of the mount that a file is on, which no other mount ever had or will have. `None` before Linux 6.8.
+///
+/// It is all that is asked for: of a FUSE server whose attributes have expired even AT_STATX_DONT_SYNC asks for those
+/// that are wanted.
 ///
 /// # Errors
 /// Those of statx(2).
-pub fn file_facts(file: BorrowedFd, may_ask: bool) -> nix::Result<FileFacts> {
-    let sync = match may_ask {
-        true => libc::AT_STATX_SYNC_AS_STAT,
-        false => libc::AT_STATX_DONT_SYNC,
-    };
+pub fn number(file: BorrowedFd) -> nix::Result<Option<u64>> {
+    let flags = libc::AT_EMPTY_PATH | libc::AT_STATX_DONT_SYNC;
     let mut stat = MaybeUninit::<libc::statx>::zeroed();
     // SAFETY: the path is an empty string, and stat lives across the call.
     let result = unsafe {
         libc::statx(
             file.as_raw_fd(),
             c"".as_ptr(),
-            libc::AT_EMPTY_PATH | sync,
-            libc::STATX_BASIC_STATS | libc::STATX_MNT_ID_UNIQUE,
+            flags,
+            libc::STATX_MNT_ID_UNIQUE,
             stat.as_mut_ptr(),
         )
     };
@@ -46,13 +31,7 @@ pub fn file_facts(file: BorrowedFd, may_ask: bool) -> nix::Result<FileFacts> {
     // SAFETY: it was zeroed, which is a value of this type of integers, whatever the kernel has written of it.
     let stat = unsafe { stat.assume_init() };
     let has_number = stat.stx_mask & libc::STATX_MNT_ID_UNIQUE != 0;
-    Ok(FileFacts {
-        mode: u32::from(stat.stx_mode),
-        size: stat.stx_size,
-        device: libc::makedev(stat.stx_dev_major, stat.stx_dev_minor),
-        inode: stat.stx_ino,
-        mount: has_number.then_some(stat.stx_mnt_id),
-    })
+    Ok(has_number.then_some(stat.stx_mnt_id))
 }
 
 /// The magic number of a file system (linux/magic.h), by the number of its mount, from the kernel's own books.
@@ -143,27 +122,13 @@ mod tests {
     use std::os::fd::AsFd;
 
     #[test]
-    fn the_facts_are_those_of_fstat() {
-        for path in ["/proc/self/exe", "/dev/null", "/"] {
-            let file = File::open(path).unwrap();
-            let stat = nix::sys::stat::fstat(&file).unwrap();
-            for may_ask in [false, true] {
-                let facts = file_facts(file.as_fd(), may_ask).unwrap();
-                assert_eq!(facts.mode, stat.st_mode);
-                assert_eq!(facts.size, stat.st_size.cast_unsigned());
-                assert_eq!((facts.device, facts.inode), (stat.st_dev, stat.st_ino));
-            }
-        }
-    }
-
-    #[test]
     fn the_kernels_books_say_the_same_as_the_file_system() {
         for path in ["/proc/self/status", "/proc/self/exe"] {
             let file = File::open(path).unwrap();
             let asked = fstatfs(file.as_fd()).unwrap().filesystem_type().0;
             assert_eq!(magic(file.as_fd()), Ok(asked.cast_unsigned()));
             // An older kernel has no number.
-            if let Some(mount) = file_facts(file.as_fd(), false).unwrap().mount {
+            if let Some(mount) = number(file.as_fd()).unwrap() {
                 assert_eq!(magic_of_mount(mount), Ok(asked.cast_unsigned()));
             }
         }

@@ -35,7 +35,7 @@ impl Scene {
         assert_eq!(worker.answer(), Answer::Accept(OfferId(1)));
         fuse.hang();
         worker.commit(OfferId(1)).unwrap();
-        worker.wait_for_end();
+        worker.end();
         until("a reader", || has_reader(&manager).then_some(()));
         Some(Scene {
             manager,
