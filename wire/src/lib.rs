@@ -14,9 +14,9 @@
 //!   | commit(id) -----------------------> |   owns the connection, sends the body
 //! ```
 //!
-//! One connection to the manager carries one offer. The manager gives up on an offer by `shutdown(SHUT_RD)` and then
-//! reading what was queued: a commit found there counts, a later one fails with `EPIPE` in the worker. So there are
-//! never two writers to a client, and never none.
+//! One connection to the manager carries one offer at a time; behind a commit the next one may follow. The manager gives
+//! up on an offer by `shutdown(SHUT_RD)` and then reading what was queued: a commit found there counts, a later one
+//! fails with `EPIPE` in the worker. So there are never two writers to a client, and never none.
 //!
 //! [`message`] has the packets byte by byte, for writers of other runtimes; [`channel`] sends and receives them;
 //! [`room`] says whether a worker is the one who should send: when the connection takes everything at once; [`pace`] is
