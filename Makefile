@@ -5,7 +5,7 @@ PHP_CONFIG ?= php-config
 PREFIX ?= /usr/local
 CARGO_TARGET_DIR ?= target
 
-.PHONY: demo demo-apache demo-fpm test build install lint phpt chaos bench microbench instructions fuzz test-docker packages clean
+.PHONY: demo demo-apache demo-fpm test build install lint phpt chaos bench microbench instructions scale fuzz test-docker packages clean
 
 # Downloads 200 MB from a PHP script while its only PHP process answers pages.
 demo: STACK = cli-server
@@ -75,6 +75,13 @@ microbench:
 instructions:
 	packaging/install-packages.sh build test
 	bench/instructions.sh $(ARGS)
+
+# What each of 1,000 to 25,000 downloads at the same time costs, and the lines through it; then the tables alone with a million.
+scale:
+	packaging/install-packages.sh build test
+	$(CARGO) build --release --quiet
+	$(CARGO) run --release --quiet -p send-file-php-tests --bin send-file-many -- curve $(ARGS)
+	$(CARGO) bench --quiet -p send-file-manager --bench crowd
 
 # Each fuzz target for FUZZ_SECONDS (60) seconds; fails on a finding. More in fuzz/run.sh.
 fuzz:

@@ -23,4 +23,5 @@ pub mod manager;
 pub mod process;
 pub mod products;
 pub mod run;
+pub mod scale;
 pub mod stack;

@@ -1,4 +1,5 @@
 //! `send-file-many [COUNT]`: holds so many slow downloads at the same time (25,000 if nothing is said), and then finishes them.
+//! `send-file-many curve [COUNT...]`: does so with each of several numbers, and says what a download costs (`scale.rs`).
 //!
 //! More than one process may have descriptors for, on this side and on the manager's: clients are held by processes of their
 //! own, 8,000 each, and the manager starts cells as their descriptors run out. Every byte is compared.
@@ -18,12 +19,17 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, SockaddrStorage, connect, setsockopt, socket, sockopt,
 };
+use nix::unistd::Pid;
+use send_file_php_tests::limits::POLL;
 use send_file_php_tests::manager::Manager;
 use send_file_php_tests::run::Run;
+use send_file_php_tests::scale::{KernelMemory, Observation, processor_secs, report};
 use send_file_wire::{Answer, Commit, Framing, Offer, OfferId, Part, Reason, channel};
 
 /// Downloads at the same time.
 const COUNT: usize = 25_000;
+/// Where the curve is measured.
+const CURVE: [usize; 4] = [1_000, 5_000, 10_000, COUNT];
 /// Downloads that one process holds the clients of.
 const HELD_BY_ONE: usize = 8_000;
 /// More than the kernels of both sides take for a client that hardly reads.
@@ -40,12 +46,12 @@ fn main() -> ExitCode {
         [hold, socket, file, count] if hold == "hold" => {
             hold_them(Path::new(socket), Path::new(file), count)
         }
-        [] => run(COUNT),
-        [count] => count
-            .parse()
-            .context("the number of downloads")
-            .and_then(run),
-        _ => Err(anyhow::anyhow!("usage: send-file-many [COUNT]")),
+        [curve, counts @ ..] if curve == "curve" => draw(counts),
+        [] => run(COUNT).map(drop),
+        [count] => parse(count).and_then(run).map(drop),
+        _ => Err(anyhow::anyhow!(
+            "usage: send-file-many [COUNT], or send-file-many curve [COUNT...]"
+        )),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -56,13 +62,37 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(count: usize) -> anyhow::Result<()> {
+fn parse(count: &str) -> anyhow::Result<usize> {
+    count.parse().context("the number of downloads")
+}
+
+fn draw(counts: &[String]) -> anyhow::Result<()> {
+    let counts = match counts {
+        [] => CURVE.to_vec(),
+        counts => counts
+            .iter()
+            .map(|count| parse(count))
+            .collect::<Result<_, _>>()?,
+    };
+    let seen: Vec<Observation> = counts.into_iter().map(run).collect::<Result<_, _>>()?;
+    println!("\n{}", report(&seen)?);
+    Ok(())
+}
+
+fn run(count: usize) -> anyhow::Result<Observation> {
     let folder = Run::current().folder("many")?;
     let file = folder.join("file");
     fs::write(&file, content())?;
     // Clients that are held take nothing for as long as it takes to begin all of them.
     let manager = Manager::start(&folder, &["--stall-timeout", "600"])?;
     let (_, limit) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    let worker_secs = || {
+        let first = manager.process().group().as_raw();
+        processor_secs(first, manager.workers().into_iter().map(Pid::as_raw))
+    };
+    let (kernel_before, secs_before) = (KernelMemory::now()?, worker_secs()?);
+    let descriptors_before = worker_descriptors(&manager);
+    let cells_before = manager.workers().len();
     let began = Instant::now();
     let mut holders = Vec::new();
     for first in (0..count).step_by(HELD_BY_ONE) {
@@ -76,11 +106,14 @@ fn run(count: usize) -> anyhow::Result<()> {
         "{count} downloads at the same time after {:.1} s; the descriptor limit of a process is {limit}",
         began.elapsed().as_secs_f32()
     );
+    let (kernel, secs_held) = (KernelMemory::now()?, worker_secs()?);
+    let descriptors = worker_descriptors(&manager) - descriptors_before;
+    let memory_bytes = manager.process().resident_bytes();
     println!(
         "{} cells; {:.1} MiB of memory, {:.2} KiB a download",
         manager.workers().len(),
-        manager.process().resident_bytes() as f32 / (1 << 20) as f32,
-        manager.process().resident_bytes() as f32 / 1024.0 / count as f32,
+        memory_bytes as f32 / (1 << 20) as f32,
+        memory_bytes as f32 / 1024.0 / count as f32,
     );
     for holder in &mut holders {
         holder.say("go")?;
@@ -92,7 +125,34 @@ fn run(count: usize) -> anyhow::Result<()> {
         "all arrived, every byte compared, after {:.1} s",
         began.elapsed().as_secs_f32()
     );
+    wait_for_retired_cells(&manager, cells_before)?;
+    Ok(Observation {
+        downloads: count,
+        descriptors: descriptors as f64,
+        memory_bytes: memory_bytes as f64,
+        queued_bytes: kernel.queued_bytes - kernel_before.queued_bytes,
+        kernel_bytes: kernel.slab_bytes - kernel_before.slab_bytes,
+        beginning_secs: secs_held - secs_before,
+        sending_secs: worker_secs()? - secs_held,
+        sent_bytes: (count * BODY_BYTES) as f64,
+    })
+}
+
+/// What a cell has spent that was relieved is known when it has ended.
+fn wait_for_retired_cells(manager: &Manager, cells: usize) -> anyhow::Result<()> {
+    let until = Instant::now() + PATIENCE;
+    while manager.workers().len() > cells {
+        ensure!(Instant::now() < until, "a cell that retired does not end");
+        std::thread::sleep(POLL);
+    }
     Ok(())
+}
+
+/// A guardian has the same ones: they are shared.
+fn worker_descriptors(manager: &Manager) -> usize {
+    let of_each = manager.process().descriptors();
+    let workers = manager.workers().into_iter();
+    workers.filter_map(|pid| of_each.get(&pid.as_raw())).sum()
 }
 
 /// The process that holds the clients of some downloads.
