@@ -104,6 +104,10 @@ pub const READERS_FOR_SHORT_REQUESTS: usize = 1;
 /// The stack of a reader, which has nothing of size on it.
 pub const READER_STACK_BYTES: usize = 64 * 1024;
 
+/// How much less of a busy processor a reader gets than the loop, as nice(1) has it: what it copies can wait, and the downloads that
+/// need no disk should not.
+pub const READER_NICENESS: i32 = 10;
+
 /// What a reader copies the bytes to that nobody wants: it stays in a processor's cache.
 pub const SCRATCH_BYTES: usize = 64 * 1024;
 

@@ -18,9 +18,10 @@ use std::thread::{self, JoinHandle};
 use nix::sys::signal::{SigSet, SigmaskHow};
 
 use crate::crash;
-use crate::limits::{LOOK_STRIDE_BYTES, READER_STACK_BYTES, READERS};
+use crate::limits::{LOOK_STRIDE_BYTES, READER_NICENESS, READER_STACK_BYTES, READERS};
 use crate::sys::bell::Bell;
 use crate::sys::cache::{Presence, Scratch, presence};
+use crate::sys::process::step_back;
 
 /// One of the readers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -159,6 +160,7 @@ impl Readers {
 
 /// The life of a reader.
 fn serve(desk: &Desk, bell: &Bell, mut scratch: Scratch) {
+    step_back(READER_NICENESS);
     loop {
         match desk.state.load(Ordering::Acquire) {
             ASKED => {

@@ -168,6 +168,11 @@ fn listed_only() -> Compiled<BpfProgram> {
     let name = vec![is(0, libc::PR_SET_NAME)?];
     let told_of_the_masters_end = vec![is(0, libc::PR_SET_PDEATHSIG)?];
     rules.insert(libc::SYS_prctl, one_of([name, told_of_the_masters_end])?);
+    // A reader steps back behind the loop.
+    for call in [libc::SYS_getpriority, libc::SYS_setpriority] {
+        let own = vec![is(0, libc::PRIO_PROCESS as i32)?, is(1, 0)?];
+        rules.insert(call, one_of([own])?);
+    }
     // Its own limits, to be read.
     let read = vec![is(0, 0)?, long(2, 0)?];
     rules.insert(libc::SYS_prlimit64, one_of([read])?);

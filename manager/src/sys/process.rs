@@ -83,6 +83,12 @@ pub fn wait_for_signal(signals: &SigSet, timeout: Option<Duration>) -> nix::Resu
     }
 }
 
+/// Has others run before this thread, by so much (nice(2)). It fails only where a filter forbids it.
+pub fn step_back(niceness: libc::c_int) {
+    // SAFETY: the call takes an integer. On Linux it concerns the calling thread alone.
+    let _ = unsafe { libc::nice(niceness) };
+}
+
 /// Makes sure that the end of a child is reported, whatever the process that started this one had set.
 pub fn report_dead_children() {
     // SAFETY: the default action runs no code of this process.

@@ -19,7 +19,7 @@ use crate::disk::DiskFile;
 use crate::rig::{Manager, built, connection, span};
 
 const COLD_CLIENTS: usize = 50;
-const FILE_BYTES: u64 = 32 << 20;
+const FILE_BYTES: u64 = 64 << 20;
 /// Dropped from the cache at a time.
 const COOLED_BYTES: u64 = 4 << 20;
 /// The file is sent again and again.
@@ -27,7 +27,7 @@ const REPEATS: u64 = 64;
 /// More than a client takes while it is watched.
 const WARM_FILE_BYTES: u64 = 512 << 20;
 const MEASURED: Duration = Duration::from_secs(4);
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 2;
 
 fn download(manager: &Manager, file: &DiskFile, bytes: u64) -> TcpStream {
     let (client, server) = connection();

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{setsockopt, sockopt};
+use send_file_manager::limits::READER_NICENESS;
 use send_file_wire::{Answer, Framing, OfferId};
 
 use crate::fuse::{Fuse, MEGABYTE};
@@ -63,10 +64,20 @@ impl Scene {
     }
 }
 
-/// Whether the worker has a second thread.
+/// Whether the worker has a second thread, which lets its first one run before it: field 19 of proc_pid_stat(5).
 fn has_reader(manager: &Manager) -> bool {
     let threads = format!("/proc/{}/task", manager.worker());
-    std::fs::read_dir(threads).is_ok_and(|threads| threads.count() > 1)
+    let niceness = |thread: std::fs::DirEntry| -> Option<i32> {
+        let stat = std::fs::read_to_string(thread.path().join("stat")).ok()?;
+        let mut fields = stat.rsplit(')').next()?.split_whitespace();
+        fields.nth(16)?.parse().ok()
+    };
+    let threads = std::fs::read_dir(threads).unwrap();
+    let mut all: Vec<i32> = threads
+        .filter_map(|thread| niceness(thread.ok()?))
+        .collect();
+    all.sort_unstable();
+    matches!(all[..], [first, reader] if reader == (first + READER_NICENESS).min(19))
 }
 
 #[test]
