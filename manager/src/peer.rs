@@ -343,6 +343,14 @@ impl Peer {
         self.has_committed = true;
     }
 
+    /// Why it is closed when it has no offer.
+    pub fn why_idle(&self) -> CloseReason {
+        match self.has_committed {
+            true => CloseReason::NotNeeded,
+            false => CloseReason::Idle,
+        }
+    }
+
     /// Receives the commit of an accepted offer into its slot.
     pub fn receive_commit(&mut self, slot: &Slot) -> PeerOutcome {
         let mut has_ended = false;
@@ -375,10 +383,7 @@ impl Peer {
     /// fail by the worker: what was queued before the shutdown can still be read, what is sent after it fails.
     pub fn expire(&mut self, slot: Option<&Slot>) -> PeerOutcome {
         let Some(slot) = slot else {
-            return PeerOutcome::Close(match self.has_committed {
-                true => CloseReason::NotNeeded,
-                false => CloseReason::Idle,
-            });
+            return PeerOutcome::Close(self.why_idle());
         };
         if let Err(errno) = shutdown(self.socket.as_raw_fd(), Shutdown::Read) {
             tracing::warn!(%errno, "could not shut down the connection of an expired offer");

@@ -13,7 +13,7 @@ use crate::arguments::{Arguments, Subject};
 use crate::error::{Error, Refusal};
 use crate::handoff::{self, Body, Handoff};
 use crate::ini::{Otherwise, Settings};
-use crate::limits::{LONGEST_WAIT_FOR_A_RATE, MIN_SPAN_BYTES, PAGE_BYTES};
+use crate::limits::{LONGEST_WAIT_FOR_A_RATE, MIN_SPAN_BYTES, MOST_SPAN_BYTES, PAGE_BYTES};
 use crate::open::{NotRemoved, OpenFile, Place, Removal};
 use crate::request::Exchange;
 use crate::sapi::Route;
@@ -215,7 +215,10 @@ impl Answer<'_> {
             return self.give_up();
         }
         self.delete_file();
-        let sent = self.route.send_span(self.file.file.as_fd(), offset, len);
+        let at_once = len.min(MOST_SPAN_BYTES);
+        let sent = self
+            .route
+            .send_span(self.file.file.as_fd(), offset, at_once);
         if sent == len {
             return self.finish(Ended::Complete);
         }

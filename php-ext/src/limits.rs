@@ -23,6 +23,10 @@ pub(crate) const PAGE_BYTES: u64 = 16 * 1024;
 /// to copy, since it leaves with its headers in one system call.
 pub(crate) const MIN_SPAN_BYTES: u64 = 64 * 1024;
 
+/// What goes that way at most: more than a connection takes at once, and read from any disk long before PHP's
+/// `max_execution_time`, which counts meanwhile.
+pub(crate) const MOST_SPAN_BYTES: u64 = 4 * 1024 * 1024;
+
 /// How long a worker waits for the manager's answer by default (`send_file.accept_timeout_ms`).
 pub(crate) const DEFAULT_ACCEPT_TIMEOUT_MS: u64 = 100;
 

@@ -3,9 +3,10 @@
 
 use std::cell::Cell;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
+use nix::sys::socket::{Shutdown, shutdown};
 use nix::unistd::{Uid, geteuid};
 use send_file_wire::channel::connect_to;
 
@@ -55,5 +56,15 @@ impl Link {
 
     pub(crate) fn socket(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+}
+
+impl Drop for Link {
+    /// A process that the script has forked may have it open, too, and would keep the manager waiting for a commit.
+    fn drop(&mut self) {
+        if self.process == std::process::id() {
+            // It can only fail where there is nobody left to be told.
+            let _ = shutdown(self.socket.as_raw_fd(), Shutdown::Both);
+        }
     }
 }

@@ -69,6 +69,7 @@ pub(crate) fn offer(settings: &Settings, download: &Download) -> Result<Accepted
     let mut kept = Link::kept(&settings.manager_socket);
     let mut links_left = MAX_LINKS;
     loop {
+        let was_kept = kept.is_some();
         let link = match kept.take() {
             Some(link) => link,
             None => connect_before(settings, deadline)?,
@@ -80,6 +81,8 @@ pub(crate) fn offer(settings: &Settings, download: &Download) -> Result<Accepted
         match answered {
             Ok(()) => return Ok(Accepted { link, id }),
             Err(reason) if reason.is_of_this_link() && links_left > 0 => {}
+            // Of the cell at its other end; a new one leads to the cell that has room.
+            Err(NotTaken::Busy) if was_kept => {}
             Err(reason) => return Err(reason),
         }
     }

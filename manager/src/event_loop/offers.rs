@@ -110,8 +110,10 @@ impl EventLoop {
         }
         if self.peers.len() >= self.settings.max_peers
             && let Some(idle) = self.longest_idle()
+            && let Some(peer) = self.peers.get_mut(idle)
         {
-            self.close_peer(idle, &CloseReason::Idle, now);
+            let reason = peer.why_idle();
+            self.close_peer(idle, &reason, now);
         }
         true
     }
