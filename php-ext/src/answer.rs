@@ -13,7 +13,9 @@ use crate::arguments::{Arguments, Subject};
 use crate::error::{Error, Refusal};
 use crate::handoff::{self, Body, Handoff};
 use crate::ini::{Otherwise, Settings};
-use crate::limits::{LONGEST_WAIT_FOR_A_RATE, MIN_SPAN_BYTES, MOST_SPAN_BYTES, PAGE_BYTES};
+use crate::limits::{
+    LONG_SPAN_BYTES, LONGEST_WAIT_FOR_A_RATE, MIN_SPAN_BYTES, MOST_SPAN_BYTES, PAGE_BYTES,
+};
 use crate::open::{NotRemoved, OpenFile, Place, Removal};
 use crate::request::Exchange;
 use crate::sapi::Route;
@@ -211,6 +213,10 @@ impl Answer<'_> {
 
     /// As much as the connection takes in one go, from the page cache to the socket; the rest, if any, in the usual way.
     fn send_past_the_server(&self, offset: u64, len: u64) -> Result<(), Error> {
+        // One packet less, but between the pieces of a long sendfile the kernel would hold back segments, too.
+        let held = (len < LONG_SPAN_BYTES)
+            .then(|| self.route.hold_back())
+            .flatten();
         if !send_headers(ffi::send_headers_and_flush)? {
             return self.give_up();
         }
@@ -219,6 +225,7 @@ impl Answer<'_> {
         let sent = self
             .route
             .send_span(self.file.file.as_fd(), offset, at_once);
+        drop(held);
         if sent == len {
             return self.finish(Ended::Complete);
         }

@@ -68,7 +68,7 @@ fn set_status(status: u16) -> Result<(), Error> {
 }
 
 fn set_one(name: &str, value: &str) -> Result<(), Error> {
-    let line = format!("{name}: {value}");
+    let line = [name, ": ", value].concat();
     let set = ffi::without_default_charset(|| guarded(|| set_header(&line).is_ok()))?;
     succeeded(set, name)
 }

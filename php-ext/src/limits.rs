@@ -27,6 +27,9 @@ pub(crate) const MIN_SPAN_BYTES: u64 = 64 * 1024;
 /// `max_execution_time`, which counts meanwhile.
 pub(crate) const MOST_SPAN_BYTES: u64 = 4 * 1024 * 1024;
 
+/// From this on the headers of such a body leave in a packet of their own.
+pub(crate) const LONG_SPAN_BYTES: u64 = 128 * 1024;
+
 /// How long a worker waits for the manager's answer by default (`send_file.accept_timeout_ms`).
 pub(crate) const DEFAULT_ACCEPT_TIMEOUT_MS: u64 = 100;
 

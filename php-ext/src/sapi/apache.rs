@@ -4,21 +4,19 @@
 //! everywhere. The structures are httpd's public ones, declared here by offset (LP64). They are fixed for a module magic
 //! number, which is checked before any offset is used.
 
+mod httpd;
+
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::os::fd::{BorrowedFd, RawFd};
-use std::sync::OnceLock;
 
 use ext_php_rs::ffi as php;
 use nix::libc;
 use send_file_wire::room::takes_at_once as takes_at_once_on;
 
+use self::httpd::{Httpd, httpd};
 use super::descriptor::is_connected_stream;
 use super::{Veto, detach, splice};
 use crate::limits::MAX_FILTERS;
-
-/// include/ap_mmn.h: "AP24", and the major version of all of httpd 2.4.
-const MODULE_COOKIE: u64 = 0x4150_3234;
-const MODULE_MAGIC_MAJOR: c_int = 20_120_211;
 
 /// include/httpd.h: AP_CONN_CLOSE of `ap_conn_keepalive_e`.
 const CONNECTION_CLOSE: c_int = 1;
@@ -48,24 +46,12 @@ mod conn_rec {
     pub(super) const MASTER: usize = 192;
 }
 
-/// Offsets in `ap_filter_t` and `module`, and of the request in mod_php's `php_struct`.
+/// Offsets in `ap_filter_t`, and of the request in mod_php's `php_struct`.
 const FILTER_REC: usize = 0;
 const FILTER_NEXT: usize = 16;
-const MODULE_MAGIC: usize = 40;
 const CONTEXT_REQUEST: usize = 8;
 
 type Pointer = *const c_void;
-
-/// httpd's functions.
-struct Httpd {
-    get_conn_socket: unsafe extern "C" fn(Pointer) -> Pointer,
-    os_sock_get: unsafe extern "C" fn(*mut c_int, Pointer) -> c_int,
-    table_setn: unsafe extern "C" fn(Pointer, *const c_char, *const c_char),
-    set_content_type: unsafe extern "C" fn(Pointer, *const c_char),
-    retrieve_optional: unsafe extern "C" fn(*const c_char) -> Pointer,
-    /// The address of `ap_core_output_filter_handle`.
-    core_output_filter: usize,
-}
 
 /// The request and its connection, alive until the request is over.
 #[derive(Clone, Copy, Debug)]
@@ -90,6 +76,7 @@ pub(crate) struct Connection {
 
 pub(super) fn inspect() -> Result<Connection, Veto> {
     let line = Line::find()?;
+    line.check_socket()?;
     // A socket, since httpd's event loop cannot poll /dev/null.
     let dead = detach::dead_socket().map_err(|error| Veto::unexpected(error.to_string()))?;
     Ok(Connection { line, dead })
@@ -100,13 +87,29 @@ pub(super) fn takes_at_once(body_bytes: u64) -> bool {
     Line::find().is_ok_and(|line| takes_at_once_on(line.descriptor(), body_bytes))
 }
 
+/// Before the headers are flushed: has them leave with the body that follows by [`send_span`], not before.
+pub(super) fn hold_back() -> Option<Held> {
+    let line = Line::find().ok()?;
+    line.set_cork(true).then_some(Held(line))
+}
+
+/// Lets go when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Held(Line);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.set_cork(false);
+    }
+}
+
 /// After the headers were flushed: sends what the connection takes of a span, and returns how many bytes that was. For a
 /// client that is gone, or a file that is shorter, it is fewer.
 pub(super) fn send_span(file: BorrowedFd, offset: u64, len: u64) -> u64 {
     let Ok(line) = Line::find() else {
         return 0;
     };
-    if line.recheck().is_err() {
+    if line.check_output().is_err() {
         return 0;
     }
     let sent_bytes = splice::send_span(line.descriptor(), file, offset, len);
@@ -139,11 +142,14 @@ impl Line {
         request.check_kind()?;
         request.check_connection_filters(httpd)?;
         let number = request.descriptor(httpd)?;
-        let line = Line { request, number };
-        if !is_connected_stream(line.descriptor()) {
+        Ok(Line { request, number })
+    }
+
+    fn check_socket(&self) -> Result<(), Veto> {
+        if !is_connected_stream(self.descriptor()) {
             return Err(Veto::unexpected("the connection is not a connected socket"));
         }
-        Ok(line)
+        Ok(())
     }
 
     fn descriptor(&self) -> BorrowedFd<'_> {
@@ -151,17 +157,40 @@ impl Line {
         unsafe { BorrowedFd::borrow_raw(self.number) }
     }
 
+    fn set_cork(&self, on: bool) -> bool {
+        let on = c_int::from(on);
+        let length = size_of_val(&on) as libc::socklen_t;
+        // SAFETY: value and length are those of `on`, alive during the call.
+        let result = unsafe {
+            let value = (&raw const on).cast();
+            libc::setsockopt(
+                self.number,
+                libc::IPPROTO_TCP,
+                libc::TCP_CORK,
+                value,
+                length,
+            )
+        };
+        result == 0
+    }
+
     fn recheck(&self) -> Result<(), Veto> {
-        let httpd = httpd()?;
-        let request = self.request;
-        request.check_kind()?;
-        request.check_connection_filters(httpd)?;
-        request.check_request_filters()?;
-        if request.connection_field::<c_int>(conn_rec::DATA_IN_OUTPUT_FILTERS) != 0 {
-            return Err(Veto::new("httpd still holds output for this connection"));
-        }
-        if request.descriptor(httpd)? != self.number || !is_connected_stream(self.descriptor()) {
+        let now = Line::find()?;
+        now.check_output()?;
+        if now.number != self.number || !is_connected_stream(self.descriptor()) {
             return Err(Veto::new("the connection has changed"));
+        }
+        Ok(())
+    }
+
+    /// After a flush: whether what follows may go past httpd.
+    fn check_output(&self) -> Result<(), Veto> {
+        self.request.check_request_filters()?;
+        let pending = self
+            .request
+            .connection_field::<c_int>(conn_rec::DATA_IN_OUTPUT_FILTERS);
+        if pending != 0 {
+            return Err(Veto::new("httpd still holds output for this connection"));
         }
         Ok(())
     }
@@ -382,50 +411,4 @@ fn check_name(record: Pointer, harmless: &[&CStr]) -> Result<(), Veto> {
     Err(Veto::new(format!(
         "httpd's output filter \"{name}\" handles this answer"
     )))
-}
-
-fn httpd() -> Result<&'static Httpd, Veto> {
-    static HTTPD: OnceLock<Option<Httpd>> = OnceLock::new();
-    let httpd = HTTPD.get_or_init(look_up).as_ref();
-    httpd.ok_or_else(|| Veto::unexpected("this is not an httpd whose structures are known here"))
-}
-
-fn look_up() -> Option<Httpd> {
-    // SAFETY: each symbol, if there, has the type that httpd 2.4 and APR declare, which the magic number vouches for; it
-    // is read first.
-    unsafe {
-        let module = symbol(c"core_module")?;
-        let magic = module.byte_add(MODULE_MAGIC).cast::<libc::c_ulong>().read();
-        if magic != MODULE_COOKIE || module.cast::<c_int>().read() != MODULE_MAGIC_MAJOR {
-            return None;
-        }
-        Some(Httpd {
-            get_conn_socket: std::mem::transmute::<Pointer, unsafe extern "C" fn(Pointer) -> Pointer>(
-                symbol(c"ap_get_conn_socket")?,
-            ),
-            os_sock_get: std::mem::transmute::<
-                Pointer,
-                unsafe extern "C" fn(*mut c_int, Pointer) -> c_int,
-            >(symbol(c"apr_os_sock_get")?),
-            table_setn: std::mem::transmute::<
-                Pointer,
-                unsafe extern "C" fn(Pointer, *const c_char, *const c_char),
-            >(symbol(c"apr_table_setn")?),
-            set_content_type: std::mem::transmute::<
-                Pointer,
-                unsafe extern "C" fn(Pointer, *const c_char),
-            >(symbol(c"ap_set_content_type")?),
-            retrieve_optional: std::mem::transmute::<
-                Pointer,
-                unsafe extern "C" fn(*const c_char) -> Pointer,
-            >(symbol(c"apr_dynamic_fn_retrieve")?),
-            core_output_filter: symbol(c"ap_core_output_filter_handle")?.addr(),
-        })
-    }
-}
-
-fn symbol(name: &CStr) -> Option<Pointer> {
-    // SAFETY: the name is NUL-terminated.
-    let address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
-    (!address.is_null()).then(|| address.cast_const())
 }

@@ -18,6 +18,8 @@ mod fastcgi;
 mod splice;
 pub(crate) mod stream;
 
+pub(crate) use apache::Held;
+
 use std::fmt;
 use std::os::fd::BorrowedFd;
 
@@ -134,6 +136,14 @@ impl Route {
     /// Whether [`Route::send_span`] may send something.
     pub(crate) fn sends_spans(self) -> bool {
         self == Route::Apache
+    }
+
+    /// Before the headers are flushed: until the value is dropped they wait in the connection for the body that follows.
+    pub(crate) fn hold_back(self) -> Option<Held> {
+        match self {
+            Route::Apache => apache::hold_back(),
+            Route::FastCgi | Route::CliServer | Route::InProcess => None,
+        }
     }
 
     /// After the headers were flushed: sends what the connection takes of a span past all layers of the server, and

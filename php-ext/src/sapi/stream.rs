@@ -1,6 +1,7 @@
 //! The fallback: the same bytes, from this process, through the SAPI, in bounded memory.
 #![forbid(unsafe_code)]
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -32,16 +33,12 @@ pub(crate) fn send(file: &File, parts: &[Part], rate: Option<Rate>) -> Result<En
         let mut output = Output {
             pace: rate.map(|rate| Pace::new(rate, body_bytes, Instant::now())),
         };
-        let mut buffer = Vec::new();
+        let mut buffer = Buffer::take();
         for part in parts {
             let ended = match part {
                 Part::Literal(bytes) => output.write(bytes)?,
                 Part::Span { offset, len } => {
-                    // No more than there is to read: clearing the whole of it costs more than a small file.
-                    let wanted = usize::try_from(*len).unwrap_or(usize::MAX);
-                    let needed = buffer.len().max(wanted.min(STREAM_BUFFER_BYTES));
-                    buffer.resize(needed, 0);
-                    output.send_span(file, *offset, *len, &mut buffer)?
+                    output.send_span(file, *offset, *len, buffer.with_room_for(*len))?
                 }
             };
             if ended != Ended::Complete {
@@ -62,6 +59,35 @@ pub(crate) fn send_literal(bytes: &[u8]) -> Result<Ended, Error> {
         Ended::Complete => flush(),
         ended => Ok(ended),
     })
+}
+
+/// What is read of a file, kept from one call to the next: getting and clearing it costs as much as sending a small file.
+struct Buffer(Vec<u8>);
+
+thread_local! {
+    static KEPT: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+impl Buffer {
+    fn take() -> Buffer {
+        Buffer(KEPT.take())
+    }
+
+    /// As large as such a body needs, or as buffers are.
+    fn with_room_for(&mut self, bytes: u64) -> &mut [u8] {
+        let wanted = usize::try_from(bytes).unwrap_or(usize::MAX);
+        let wanted = wanted.min(STREAM_BUFFER_BYTES);
+        if self.0.len() < wanted {
+            self.0.resize(wanted, 0);
+        }
+        &mut self.0
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        KEPT.set(std::mem::take(&mut self.0));
+    }
 }
 
 /// The SAPI may notice only now that nobody takes what it holds.
