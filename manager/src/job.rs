@@ -398,6 +398,7 @@ mod tests {
     use super::*;
     use crate::limits::{
         MOST_NOTSENT_BYTES, NOTSENT_BYTES, NOTSENT_TIME, RETRY_INTERVAL, TURN_BYTES,
+        WAITS_WORTH_MORE,
     };
     use crate::sink::{RECORD_BYTES, TEMPLATE_BYTES};
     use crate::sys::memfd;
@@ -431,6 +432,9 @@ mod tests {
         assert_eq!(socket::unsent_bound(job.connection()), NOTSENT_BYTES);
 
         job.given_bytes = 1 << 30;
+        for _ in 1..WAITS_WORTH_MORE {
+            job.note_progress(now);
+        }
         job.note_progress(now + NOTSENT_TIME);
         assert_eq!(socket::unsent_bound(job.connection()), MOST_NOTSENT_BYTES);
         drop(client);
