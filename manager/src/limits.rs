@@ -132,8 +132,9 @@ pub const WARMED_FOR: Duration = Duration::from_millis(500);
 /// pressure a page may go after some hundred milliseconds.
 pub const CACHE_TRUST: Duration = Duration::from_millis(100);
 
-/// One byte of so many is looked for: pages come into the cache and leave it in pieces of about this size.
-pub const LOOK_STRIDE_BYTES: u64 = 128 * 1024;
+/// One byte of so many is looked for: pages come into the cache and leave it in pieces of about half this size, many of them
+/// together, and each look costs a hundredth of what it takes to send a turn.
+pub const LOOK_STRIDE_BYTES: u64 = 256 * 1024;
 
 /// So many bytes one after the other that readers found in the cache, and the loop looks for itself again: more than any
 /// disk's readahead, which makes a cold file look warm for a while.

@@ -300,7 +300,7 @@ mod tests {
 
     #[test]
     fn what_is_there_is_sent_and_what_follows_is_read_first() {
-        let there = 3 * LOOK_STRIDE_BYTES;
+        let there = LOOK_STRIDE_BYTES;
         let (cache, mut warmth) = (Cache::with(0..there), Warmth::new());
         let now = Instant::now();
         let sendable = warmth.sendable_bytes(0, MEGABYTE, &cache, now);
