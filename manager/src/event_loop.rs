@@ -36,6 +36,7 @@ use crate::recovery::{Dormant, Found};
 use crate::refusals::Refusals;
 use crate::registry::{Handle, Registry};
 use crate::settings::Settings;
+use crate::spare::SpareFrames;
 use crate::sys::bell::Bell;
 use crate::sys::head::Ending;
 use crate::sys::table::{JobTable, SlotIndex};
@@ -60,8 +61,9 @@ pub struct EventLoop {
     listener_ready: bool,
     /// The others have had their head start for the connections that wait now.
     head_start_given: bool,
-    /// A worker was told a moment ago that its offer is accepted.
-    commit_is_near_until: Instant,
+    /// A worker was told a moment ago that its offer is accepted, or has announced one.
+    packet_is_near_until: Instant,
+    spare_frames: SpareFrames,
     doorbell: Arc<Bell>,
     guardian: Option<OwnedFd>,
     peers: Registry<Peer>,
@@ -137,7 +139,8 @@ impl EventLoop {
             seat,
             listener_ready: true,
             head_start_given: false,
-            commit_is_near_until: Instant::now(),
+            packet_is_near_until: Instant::now(),
+            spare_frames: SpareFrames::default(),
             doorbell,
             guardian,
             peers: Registry::new(),
@@ -257,12 +260,15 @@ impl EventLoop {
         };
         self.table.head().count_turn();
         self.table.head().set_current(None);
-        while timeout != Some(Duration::ZERO) && Instant::now() < self.commit_is_near_until {
+        while timeout != Some(Duration::ZERO) && Instant::now() < self.packet_is_near_until {
             self.poll(events, Some(Duration::ZERO))?;
             if !events.is_empty() {
                 return Ok(());
             }
             std::thread::yield_now();
+        }
+        if timeout != Some(Duration::ZERO) {
+            self.spare_frames.prepare(now);
         }
         self.poll(events, timeout)
     }

@@ -18,7 +18,7 @@ use send_file_wire::{Pace, Rate};
 pub use resume::{Contradiction, Place};
 
 use crate::crash;
-use crate::limits::{CUT_TIMEOUT, DISCARD_BYTES_PER_TURN, LINGER_TIMEOUT};
+use crate::limits::{CUT_TIMEOUT, DISCARD_BYTES_PER_TURN, LINGER_TIMEOUT, WITH_HEADERS_BYTES};
 use crate::outcome::Outcome;
 use crate::progress::{Patience, Progress};
 use crate::source::Intent;
@@ -92,6 +92,8 @@ pub struct Job {
     retry_at: Option<Instant>,
     /// What of its file is in the cache.
     warmth: Warmth,
+    /// The worker's headers may wait in the connection for the first bytes of the body.
+    may_be_corked: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -141,6 +143,7 @@ impl Job {
             check_at: now,
             retry_at: None,
             warmth: Warmth::new(),
+            may_be_corked: false,
         }
     }
 
@@ -185,6 +188,7 @@ impl Job {
         if self.pace.is_some() && self.kind == socket::Kind::Tcp {
             socket::send_small_pieces_at_once(self.connection());
         }
+        self.may_be_corked = self.kind == socket::Kind::Tcp && self.pace.is_none();
         self.unsent = Unsent::new(downloads, now);
         socket::make_non_blocking(self.connection())?;
         self.bound_unsent();
@@ -229,7 +233,16 @@ impl Job {
             return Turn::Ended(outcome);
         }
         self.end_pause(now);
-        let mut budget = self.warmth.turn_bytes();
+        if std::mem::take(&mut self.may_be_corked) {
+            let turn = self.take_steps(slot, WITH_HEADERS_BYTES, now);
+            socket::take_cork_out(self.connection());
+            return turn;
+        }
+        self.take_steps(slot, self.warmth.turn_bytes(), now)
+    }
+
+    /// Takes steps until so many bytes have left.
+    fn take_steps(&mut self, slot: &Slot, mut budget: u64, now: Instant) -> Turn {
         while budget > 0 {
             if let Stage::Lingering {
                 reason,
@@ -404,16 +417,29 @@ mod tests {
     use crate::sys::memfd;
     use crate::sys::table::JobTable;
     use send_file_wire::{FastCgi, Framing, Offer, OfferId, Part, ServerKind};
+    use std::io::{Read, Write};
     use std::net::{TcpListener, TcpStream};
     use std::num::NonZeroU16;
     use std::os::unix::net::UnixStream;
 
-    #[test]
-    fn the_kernel_may_hold_more_for_a_client_that_takes_much() {
+    fn connection() -> (TcpStream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        (client, listener.accept().unwrap().0)
+    }
+
+    fn patience() -> Patience {
+        Patience {
+            stall_timeout: Duration::from_secs(60),
+            min_bytes_per_sec: 0,
+        }
+    }
+
+    #[test]
+    fn the_kernel_may_hold_more_for_a_client_that_takes_much() {
+        let (client, server) = connection();
         let descriptors = Descriptors {
-            connection: listener.accept().unwrap().0.into(),
+            connection: server.into(),
             file: memfd::with_bytes("test", b"x", 1).unwrap(),
             literals: None,
             frames: None,
@@ -424,11 +450,8 @@ mod tests {
         let now = Instant::now();
         let kind = socket::Kind::Tcp;
         let mut job = Job::new(stream, descriptors, kind, 0, Vec::new(), None, now);
-        let patience = Patience {
-            stall_timeout: Duration::from_secs(60),
-            min_bytes_per_sec: 0,
-        };
-        job.take_over(&table.slot(index), patience, 1, now).unwrap();
+        job.take_over(&table.slot(index), patience(), 1, now)
+            .unwrap();
         assert_eq!(socket::unsent_bound(job.connection()), NOTSENT_BYTES);
 
         job.given_bytes = 1 << 30;
@@ -438,6 +461,35 @@ mod tests {
         job.note_progress(now + NOTSENT_TIME);
         assert_eq!(socket::unsent_bound(job.connection()), MOST_NOTSENT_BYTES);
         drop(client);
+    }
+
+    #[test]
+    fn headers_behind_a_cork_leave_with_the_first_bytes_and_nothing_waits_from_then_on() {
+        let body = vec![7; 4 * WITH_HEADERS_BYTES as usize];
+        let body_bytes = body.len() as u64;
+        let (mut client, server) = connection();
+        socket::put_cork_in(server.as_fd());
+        (&server).write_all(b"headers").unwrap();
+        let descriptors = Descriptors {
+            connection: server.into(),
+            file: memfd::with_bytes("test", &body, body_bytes).unwrap(),
+            literals: None,
+            frames: None,
+        };
+        let (stream, _) = Stream::new(&offer(Framing::Raw, body_bytes));
+        let mut table = JobTable::create(1).unwrap();
+        let index = table.claim().unwrap();
+        let now = Instant::now();
+        let kind = socket::Kind::Tcp;
+        let mut job = Job::new(stream, descriptors, kind, 0, Vec::new(), None, now);
+        let slot = table.slot(index);
+        job.take_over(&slot, patience(), 1, now).unwrap();
+        assert_eq!(job.turn(&slot, now), Turn::Again);
+        assert_eq!(job.body_sent(), WITH_HEADERS_BYTES);
+        assert!(!socket::is_corked(job.connection()));
+        let mut start = [0; 8];
+        client.read_exact(&mut start).unwrap();
+        assert_eq!(&start, b"headers\x07");
     }
 
     /// A memfd plays a connection that takes everything.

@@ -21,6 +21,7 @@
 //! | [`settings`] | the command line, resolved |
 //! | [`sandbox`] | what a process gives up before it serves anybody |
 //! | [`job`] | one download: descriptors, slot, a turn of its work |
+//! | [`spare`] | what the next FastCGI download needs, made in advance |
 //! | [`recovery`] | what a dead worker left |
 //! | [`peer`], [`accept`] | one PHP worker, from offer to commit; the listening socket |
 //! | [`renewal`] | a running master becomes a newly started one |
@@ -57,6 +58,7 @@ pub mod sandbox;
 pub mod settings;
 pub mod sink;
 pub mod source;
+pub mod spare;
 pub mod staging;
 pub mod stream;
 

@@ -14,7 +14,7 @@ use nix::sys::socket::{Shutdown, shutdown};
 use nix::sys::stat::{SFlag, fstat};
 use send_file_wire::message::HEADER_BYTES;
 use send_file_wire::{
-    Answer, DecodeError, Framing, Offer, OfferId, Part, Reason, ReceiveError, channel,
+    Announcement, Answer, DecodeError, Framing, Offer, OfferId, Part, Reason, ReceiveError, channel,
 };
 
 use crate::census::memory_bytes;
@@ -22,7 +22,7 @@ use crate::crash;
 use crate::filesystem::Mounts;
 use crate::job::{self, Job};
 use crate::limits::{MEMORY_BYTES_PER_JOB, PEER_IDLE_TIMEOUT};
-use crate::sink;
+use crate::spare::SpareFrames;
 use crate::stream::Stream;
 use crate::sys::memfd;
 use crate::sys::slot::{Identity, Numbers, Share, Slot, SlotState};
@@ -39,6 +39,8 @@ pub struct Peer {
     deadline: Instant,
     /// It has given a connection away before.
     has_committed: bool,
+    /// It has announced an offer that has not come yet.
+    has_announced: bool,
 }
 
 #[derive(Debug)]
@@ -58,6 +60,8 @@ enum Stage {
 pub enum PeerOutcome {
     /// Nothing: wait for its next packet.
     Keep,
+    /// An offer may come very soon: wait for it without going to sleep.
+    Announced,
     /// The commit has come: start the download. The peer may make its next offer.
     Spawn(SlotIndex, Box<Job>),
     /// Close it, for this reason.
@@ -171,6 +175,8 @@ pub struct Admission<'a> {
     pub allow_remote_files: bool,
     /// What is known of them.
     pub mounts: &'a mut Mounts,
+    /// Memory for them of FastCGI.
+    pub frames: &'a mut SpareFrames,
     /// Whether a connection, by its cookie, carries a download.
     pub is_active: &'a dyn Fn(u64) -> bool,
 }
@@ -184,6 +190,7 @@ impl Peer {
             stage: Stage::AwaitingOffer,
             deadline: now + PEER_IDLE_TIMEOUT,
             has_committed: false,
+            has_announced: false,
         }
     }
 
@@ -254,6 +261,11 @@ impl Peer {
         now: Instant,
     ) -> PeerOutcome {
         let packet = slot.packet();
+        if Announcement::decode(&packet).is_ok() && !self.has_announced {
+            self.has_announced = true;
+            return PeerOutcome::Announced;
+        }
+        self.has_announced = false;
         crash::point_of("offer.heard", &packet[packet.len().saturating_sub(6)..]);
         let offer = descriptors
             .map_err(OfferError::from)
@@ -334,6 +346,7 @@ impl Peer {
             },
             deadline: now + offer_timeout,
             has_committed: false,
+            has_announced: false,
         }
     }
 
@@ -460,18 +473,22 @@ fn prepare(
 
     let (stream, materials) = Stream::new(offer);
     slot.set_intent(stream.intent());
-    let make = |name, bytes: &[u8], len| match bytes {
-        [] => Ok(None),
-        bytes => memfd::with_bytes(name, bytes, len)
-            .map(Some)
-            .map_err(OfferError::Prepare),
+    let literals = match &materials.literals[..] {
+        [] => None,
+        bytes => {
+            let made = memfd::with_bytes("send-file-literals", bytes, bytes.len() as u64);
+            Some(made.map_err(OfferError::Prepare)?)
+        }
     };
-    let literals = make(
-        "send-file-literals",
-        &materials.literals,
-        materials.literals.len() as u64,
-    )?;
-    let frames = make("send-file-frames", &materials.frames, sink::TEMPLATE_BYTES)?;
+    let frames = match &materials.frames[..] {
+        [] => None,
+        template => Some(
+            admission
+                .frames
+                .take(template, now)
+                .map_err(OfferError::Prepare)?,
+        ),
+    };
 
     slot.set_identity(Identity {
         cookie,

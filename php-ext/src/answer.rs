@@ -16,10 +16,11 @@ use crate::ini::{Otherwise, Settings};
 use crate::limits::{
     LONG_SPAN_BYTES, LONGEST_WAIT_FOR_A_RATE, MIN_SPAN_BYTES, MOST_SPAN_BYTES, PAGE_BYTES,
 };
+use crate::link::Link;
 use crate::open::{NotRemoved, OpenFile, Place, Removal};
 use crate::request::Exchange;
-use crate::sapi::Route;
 use crate::sapi::stream::{self, Ended};
+use crate::sapi::{Cork, Route};
 use crate::{content, ffi, ffi_call, headers, representation, session};
 
 /// How the script goes on.
@@ -48,6 +49,9 @@ pub(crate) fn answer(arguments: Arguments, settings: Rc<Settings>) -> Result<Aft
 
     let route = Route::of_this_process();
     let mut exchange = Exchange::read(route.is_subrequest())?;
+    if opened.facts.size >= settings.min_size_bytes && exchange.may_have_a_body() {
+        Link::announce(&settings.manager_socket);
+    }
     exchange.forget_a_false_coding(&opened.file);
     let (file, mut response) =
         representation::decide(&exchange, opened, place.as_ref(), &arguments.options);
@@ -166,18 +170,21 @@ impl Answer<'_> {
             .connection
             .headers(&self.exchange, self.response.body_bytes());
         headers::set(&self.response, extra)?;
+        let held = handoff.connection.hold_back();
         if !send_headers(ffi::send_headers_and_flush)? {
             return self.give_up();
         }
         match handoff.commit() {
             Ok(connection) => {
                 // The manager is the owner now. Nothing below can fail.
+                held.map(Cork::leave);
                 connection.detach(self.response.body_bytes());
                 ffi::disable_output();
                 self.delete_file();
                 Ok(())
             }
             Err(reason) => {
+                drop(held);
                 reason.log_the_unexpected();
                 // The headers fit a body from here as well.
                 self.delete_file();

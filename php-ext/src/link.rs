@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::socket::{Shutdown, shutdown};
 use nix::unistd::{Uid, geteuid};
-use send_file_wire::channel::connect_to;
+use send_file_wire::Announcement;
+use send_file_wire::channel::{connect_to, send};
 
 /// A connection to the manager. Dropped, it is closed, which withdraws an offer made on it.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(crate) struct Link {
     manager_socket: PathBuf,
     process: u32,
     user: Uid,
+    /// The manager was told that an offer may follow, and none has.
+    has_announced: bool,
 }
 
 thread_local! {
@@ -34,6 +37,7 @@ impl Link {
             manager_socket: manager_socket.to_owned(),
             process: std::process::id(),
             user: geteuid(),
+            has_announced: false,
         })
     }
 
@@ -52,6 +56,31 @@ impl Link {
     /// Keeps it for the next offer: the one before is committed, and nothing that matters is queued.
     pub(crate) fn keep(self) {
         KEPT.set(Some(self));
+    }
+
+    /// Tells the manager that an offer may follow, so that it is awake by then. Only once, until one has followed: it is in vain
+    /// for a client that has the file already. Without a kept connection, or with one that is closed by now, it is none.
+    pub(crate) fn announce(manager_socket: &Path) {
+        let Some(mut link) = Link::kept(manager_socket) else {
+            return;
+        };
+        if !link.has_announced {
+            link.has_announced = send(link.socket(), &Announcement.encode(), &[]).is_ok();
+        }
+        link.keep();
+    }
+
+    /// Sends an offer.
+    ///
+    /// # Errors
+    /// Those of sendmsg(2).
+    pub(crate) fn send_offer(
+        &mut self,
+        packet: &[u8],
+        descriptors: &[BorrowedFd],
+    ) -> io::Result<()> {
+        self.has_announced = false;
+        send(self.socket(), packet, descriptors)
     }
 
     pub(crate) fn socket(&self) -> BorrowedFd<'_> {

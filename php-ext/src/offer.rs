@@ -70,12 +70,13 @@ pub(crate) fn offer(settings: &Settings, download: &Download) -> Result<Accepted
     let mut links_left = MAX_LINKS;
     loop {
         let was_kept = kept.is_some();
-        let link = match kept.take() {
+        let mut link = match kept.take() {
             Some(link) => link,
             None => connect_before(settings, deadline)?,
         };
         links_left -= 1;
-        let answered = send(link.socket(), &packet, &descriptors)
+        let answered = link
+            .send_offer(&packet, &descriptors)
             .map_err(NotTaken::Unreachable)
             .and_then(|()| wait_for_answer(link.socket(), id, deadline));
         match answered {

@@ -132,6 +132,13 @@ impl Exchange {
         look(&request, &script)
     }
 
+    /// Neither asked for headers alone nor by a client that may have the file already.
+    pub(crate) fn may_have_a_body(&self) -> bool {
+        let is_about_a_copy =
+            |(name, _): &(&str, String)| matches!(*name, "If-None-Match" | "If-Modified-Since");
+        self.method != Method::Head && !self.request_headers.iter().any(is_about_a_copy)
+    }
+
     pub(crate) fn script_has_set(&self, name: &str) -> bool {
         self.script_headers
             .iter()

@@ -206,7 +206,8 @@ impl Manager {
             .count()
     }
 
-    /// The open descriptors once their number has stopped changing: a job ends a moment after its client has it all.
+    /// The open descriptors of one that serves nobody, once their number has stopped changing: a job ends a moment after its
+    /// client has it all, and the frames made for a next FastCGI download go when none has come for a second.
     pub fn idle_descriptor_count(&self) -> usize {
         const SAME_FOR: u32 = 40;
         let mut last = self.descriptor_count();
@@ -214,10 +215,17 @@ impl Manager {
         while same < SAME_FOR {
             std::thread::sleep(POLL);
             let now = self.descriptor_count();
-            same = if now == last { same + 1 } else { 0 };
+            let is_idle = now == last && !self.has_frames();
+            same = if is_idle { same + 1 } else { 0 };
             last = now;
         }
         last
+    }
+
+    fn has_frames(&self) -> bool {
+        let targets = self.process.descriptor_targets();
+        let is_of_frames = |target: &Path| target.starts_with("/memfd:send-file-frames (deleted)");
+        targets.iter().any(|(_, _, target)| is_of_frames(target))
     }
 
     /// Waits until as many descriptors are open.
@@ -306,6 +314,12 @@ impl Manager {
         let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
         jobs.read_on();
         jobs.count
+    }
+
+    /// The end of its log.
+    pub fn log_count(&self, text: &str) -> usize {
+        let log = std::fs::read_to_string(self.process.log()).unwrap_or_default();
+        log.matches(text).count()
     }
 
     /// The end of its log.

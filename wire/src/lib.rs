@@ -8,6 +8,7 @@
 //!
 //! ```text
 //! worker                                manager
+//!   | announcement (may be left out) ---> |   wakes up
 //!   | offer(id) + [connection, file] ---> |   inspects, prepares, touches nothing
 //!   | <------------- accept(id) | reject(id, reason)
 //!   |   headers leave through the web server
@@ -36,7 +37,7 @@ pub mod room;
 
 pub use channel::{Descriptors, Landing, ReceiveError};
 pub use message::{
-    Answer, Commit, DecodeError, FastCgi, Framing, Offer, OfferId, Part, Rate, Reason, ServerKind,
-    VERSION,
+    Announcement, Answer, Commit, DecodeError, FastCgi, Framing, Offer, OfferId, Part, Rate,
+    Reason, ServerKind, VERSION,
 };
 pub use pace::Pace;

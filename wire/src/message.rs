@@ -6,10 +6,10 @@
 //! |---|---|---|
 //! | 0 | 4 | magic `sndf` |
 //! | 4 | 2 | version, 1 |
-//! | 6 | 2 | kind: 1 offer, 2 accept, 3 reject, 4 commit |
-//! | 8 | 8 | offer id, chosen by the worker, echoed by the manager |
+//! | 6 | 2 | kind: 1 offer, 2 accept, 3 reject, 4 commit, 5 announcement |
+//! | 8 | 8 | offer id, chosen by the worker, echoed by the manager; of an announcement: 0 |
 //!
-//! An **accept** and a **commit** are the header alone. A **reject** adds two bytes, the [`Reason`]. An **offer** adds:
+//! An **accept**, a **commit** and an **announcement** are the header alone. A **reject** adds two bytes, the [`Reason`]. An **offer** adds:
 //!
 //! | offset | bytes | field |
 //! |---|---|---|
@@ -38,7 +38,7 @@ use crate::limits::{MAX_PACKET_BYTES, MAX_PARTS, MAX_TAG_BYTES};
 /// The version of the protocol this crate speaks. A peer with another version is rejected.
 pub const VERSION: u16 = 1;
 
-/// The length of an accept and of a commit, in bytes.
+/// The length of an accept, of a commit and of an announcement, in bytes.
 pub const HEADER_BYTES: usize = 16;
 
 const MAGIC: [u8; 4] = *b"sndf";
@@ -158,6 +158,11 @@ pub enum Answer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Commit(pub OfferId);
 
+/// The worker's word that an offer may follow in some microseconds: time for the manager to wake up. It is not answered, and
+/// there is no second one before the offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Announcement;
+
 /// Why an offer was rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
@@ -219,6 +224,7 @@ enum Kind {
     Accept = 2,
     Reject = 3,
     Commit = 4,
+    Announcement = 5,
 }
 
 impl Offer {
@@ -352,6 +358,9 @@ impl Offer {
 
     /// The length a packet claims for itself; what a successor goes by that finds a packet without its length.
     pub fn claimed_length(head: &[u8]) -> Option<usize> {
+        if decode_header(head, Kind::Announcement).is_ok() {
+            return Some(HEADER_BYTES);
+        }
         exactly::<OFFER_HEADER_BYTES>(head)
             .ok()
             .map(|fixed| u32_at(fixed, 16) as usize)
@@ -422,6 +431,31 @@ impl Commit {
             });
         }
         Ok(Commit(id))
+    }
+}
+
+impl Announcement {
+    /// The packet.
+    pub fn encode(self) -> [u8; HEADER_BYTES] {
+        header(Kind::Announcement, OfferId(0))
+    }
+
+    /// Reads a packet.
+    ///
+    /// # Errors
+    /// What is wrong with the packet.
+    pub fn decode(packet: &[u8]) -> Result<Announcement, DecodeError> {
+        let id = decode_header(packet, Kind::Announcement)?;
+        if packet.len() != HEADER_BYTES {
+            return Err(DecodeError::Length {
+                got: packet.len(),
+                expected: HEADER_BYTES,
+            });
+        }
+        match id {
+            OfferId(0) => Ok(Announcement),
+            OfferId(_) => Err(DecodeError::Field("offer id")),
+        }
     }
 }
 
@@ -590,6 +624,22 @@ mod tests {
         let packet = packet.encode().unwrap();
         assert_eq!(packet[32..48], *b"\x02\x01\0\0\0\0\0\0\x04\x03\0\0\0\0\0\0");
         assert_eq!(packet[48], 3, "the first part starts behind them");
+    }
+
+    #[test]
+    fn an_announcement_is_a_header_of_its_kind_without_an_id() {
+        let packet = Announcement.encode();
+        assert_eq!(Announcement::decode(&packet), Ok(Announcement));
+        assert_eq!(Offer::claimed_length(&packet), Some(HEADER_BYTES));
+        assert!(Offer::decode(&packet).is_err() && Commit::decode(&packet).is_err());
+        let commit = Commit(OfferId(0)).encode();
+        assert_eq!(Announcement::decode(&commit), Err(DecodeError::Kind(4)));
+        let [mut of_an_offer, mut longer] = [packet.to_vec(), packet.to_vec()];
+        of_an_offer[8] = 1;
+        longer.push(0);
+        for broken in [&of_an_offer[..], &longer, &packet[..15]] {
+            assert!(Announcement::decode(broken).is_err(), "{broken:?}");
+        }
     }
 
     #[test]

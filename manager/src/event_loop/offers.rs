@@ -137,8 +137,8 @@ impl EventLoop {
 
     /// Reads what a worker has sent. It may send its next offer right behind a commit.
     pub(super) fn serve_peer(&mut self, handle: Handle, now: Instant) {
-        let mut has_spawned = true;
-        while has_spawned {
+        let mut may_go_on = true;
+        while may_go_on {
             let Some(peer) = self.peers.get_mut(handle) else {
                 return;
             };
@@ -149,7 +149,7 @@ impl EventLoop {
                 }
                 None => self.receive_offer(handle, now),
             };
-            has_spawned = matches!(outcome, PeerOutcome::Spawn(..));
+            may_go_on = matches!(outcome, PeerOutcome::Spawn(..) | PeerOutcome::Announced);
             self.follow(handle, outcome, now);
         }
     }
@@ -190,7 +190,8 @@ impl EventLoop {
     }
 
     fn has_descriptors(&self) -> bool {
-        let held = self.job_descriptors + self.warming.file_count();
+        let spare = self.spare_frames.descriptor_count();
+        let held = self.job_descriptors + self.warming.file_count() + spare;
         held + MAX_DESCRIPTORS_PER_JOB <= self.settings.job_descriptors
     }
 
@@ -215,6 +216,7 @@ impl EventLoop {
             memory_left_bytes: self.settings.max_memory_bytes.saturating_sub(held_bytes),
             allow_remote_files: self.settings.allow_remote_files,
             mounts: &mut self.mounts,
+            frames: &mut self.spare_frames,
             is_active: &is_active,
         };
         let Some(peer) = self.peers.get_mut(handle) else {
@@ -238,7 +240,7 @@ impl EventLoop {
         let entry = self.seat.entry();
         entry.set_downloads(self.census.len());
         if matches!(outcome, PeerOutcome::Keep) && peer.slot().is_some() {
-            self.commit_is_near_until = now + YIELDING;
+            self.packet_is_near_until = now + YIELDING;
             // The commit may have come before the event for it was asked for: edge-triggered, it would not be seen.
             return peer.receive_commit(&self.table.slot(index));
         }
@@ -248,9 +250,13 @@ impl EventLoop {
     pub(super) fn follow(&mut self, handle: Handle, outcome: PeerOutcome, now: Instant) {
         match outcome {
             PeerOutcome::Keep => {}
+            PeerOutcome::Announced => {
+                tracing::debug!("a worker announced an offer");
+                self.packet_is_near_until = now + YIELDING;
+            }
             PeerOutcome::Close(reason) => self.close_peer(handle, &reason, now),
             PeerOutcome::Spawn(slot, job) => {
-                self.commit_is_near_until = now;
+                self.packet_is_near_until = now;
                 self.spawn(slot, job, now);
                 crash::point("commit.peer_rests");
                 self.rest_peer(handle, now);

@@ -3,13 +3,13 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 
 use nix::fcntl::{FallocateFlags, FcntlArg, SealFlag, fallocate, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::stat::fstat;
-use nix::sys::uio::pread;
+use nix::sys::uio::{pread, pwrite};
 
 /// An empty one. `name` is seen in /proc only.
 ///
@@ -29,6 +29,17 @@ pub fn with_bytes(name: &str, bytes: &[u8], len: u64) -> io::Result<OwnedFd> {
     file.set_len(len)?;
     file.write_all_at(bytes, 0)?;
     Ok(file.into())
+}
+
+/// Puts these bytes at the start of one that nobody has read yet.
+///
+/// # Errors
+/// Those of pwrite(2).
+pub fn overwrite(file: BorrowedFd, bytes: &[u8]) -> io::Result<()> {
+    match pwrite(file, bytes, 0)? {
+        written if written == bytes.len() => Ok(()),
+        _ => Err(io::ErrorKind::WriteZero.into()),
+    }
 }
 
 /// Whether a file begins with these bytes and has this size.

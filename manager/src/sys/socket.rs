@@ -298,6 +298,23 @@ fn set_option<T: Copy>(socket: BorrowedFd, level: i32, name: i32, value: T) -> i
     Ok(())
 }
 
+/// What waits for more to fill a segment leaves: a worker holds its headers back for the first bytes of the body.
+pub fn take_cork_out(connection: BorrowedFd) {
+    // A kernel that could put one in can take it out.
+    let _ = set_option::<libc::c_int>(connection, libc::IPPROTO_TCP, libc::TCP_CORK, 0);
+}
+
+/// As a worker does.
+#[cfg(test)]
+pub(crate) fn put_cork_in(connection: BorrowedFd) {
+    set_option::<libc::c_int>(connection, libc::IPPROTO_TCP, libc::TCP_CORK, 1).unwrap();
+}
+
+#[cfg(test)]
+pub(crate) fn is_corked(connection: BorrowedFd) -> bool {
+    option::<libc::c_int>(connection, libc::IPPROTO_TCP, libc::TCP_CORK).unwrap() != 0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -308,10 +325,9 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let connection = stream.as_fd();
-        set_option::<libc::c_int>(connection, libc::IPPROTO_TCP, libc::TCP_CORK, 1).unwrap();
+        put_cork_in(connection);
         send_small_pieces_at_once(connection);
-        let is_set =
-            |name| option::<libc::c_int>(connection, libc::IPPROTO_TCP, name).unwrap() != 0;
-        assert!(!is_set(libc::TCP_CORK) && is_set(libc::TCP_NODELAY));
+        let no_delay = option::<libc::c_int>(connection, libc::IPPROTO_TCP, libc::TCP_NODELAY);
+        assert!(!is_corked(connection) && no_delay.unwrap() != 0);
     }
 }

@@ -257,6 +257,53 @@ fn a_commit_behind_an_unread_answer_is_not_lost_when_the_worker_closes() {
 }
 
 #[test]
+fn an_announced_offer_is_taken_and_one_that_never_comes_leaves_nothing() {
+    let manager = Manager::start(&[]);
+    let (mut client, server) = connection();
+    let file = file_with(&pattern(0, MEGABYTE));
+    let worker = Worker::connect(&manager);
+    // Stopped, so that it finds both together: there is one event for them.
+    manager.signal(Signal::SIGSTOP);
+    worker.announce().unwrap();
+    worker.offer(&server, &file, Framing::Raw, &[span(0, MEGABYTE)]);
+    manager.signal(Signal::SIGCONT);
+    assert_eq!(worker.answer(), Answer::Accept(OfferId(1)));
+    worker.commit(OfferId(1)).unwrap();
+    drop(server);
+    assert!(read_to_end(&mut client).unwrap() == pattern(0, MEGABYTE));
+    worker.announce().unwrap();
+    drop((client, worker));
+    manager.wait_until_idle();
+}
+
+#[test]
+fn a_full_manager_hears_an_announcement_and_only_the_offer_is_answered() {
+    let manager = Manager::start(&["--max-jobs", "1"]);
+    let file = file_with(&pattern(0, 64 * MEGABYTE));
+    let (client, server) = connection();
+    manager.hand_over(&server, &file, Framing::Raw, &[span(0, 64 * MEGABYTE)]);
+    let (_client, another) = connection();
+    let worker = Worker::connect(&manager);
+    worker.announce().unwrap();
+    worker.offer(&another, &file, Framing::Raw, &[span(0, 1)]);
+    assert_eq!(worker.answer(), Answer::Reject(OfferId(1), Reason::Busy));
+    drop((client, server));
+    manager.wait_until_idle();
+}
+
+#[test]
+fn a_second_announcement_in_place_of_an_offer_ends_the_peer() {
+    let manager = Manager::start(&[]);
+    let worker = Worker::connect(&manager);
+    worker.announce().unwrap();
+    worker.announce().unwrap();
+    let rejected = Answer::Reject(OfferId(0), Reason::Malformed);
+    assert_eq!(worker.answer(), rejected);
+    worker.wait_for_end();
+    manager.wait_until_idle();
+}
+
+#[test]
 fn a_commit_to_another_offer_starts_nothing() {
     let manager = Manager::start(&[]);
     let (mut client, mut server) = connection();

@@ -19,7 +19,7 @@ use nix::sys::socket::{
     socket, sockopt,
 };
 use nix::unistd::{Pid, geteuid};
-use send_file_wire::{Answer, Commit, Framing, Offer, OfferId, Part, Rate, channel};
+use send_file_wire::{Announcement, Answer, Commit, Framing, Offer, OfferId, Part, Rate, channel};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -269,10 +269,7 @@ impl Manager {
         framing: Framing,
         parts: &[Part],
     ) {
-        let worker = Worker::connect(self);
-        worker.offer_at(rate, connection, file, framing, parts);
-        assert_eq!(worker.answer(), Answer::Accept(OfferId(1)));
-        worker.commit(OfferId(1)).unwrap();
+        Worker::connect(self).hand_over_at(rate, connection, file, framing, parts);
     }
 
     /// Waits for a line with this message.
@@ -437,6 +434,19 @@ impl Worker {
     }
 
     /// It fails where the manager has closed already.
+    pub(crate) fn hand_over_at(
+        &self,
+        rate: Option<Rate>,
+        connection: &impl AsFd,
+        file: &impl AsFd,
+        framing: Framing,
+        parts: &[Part],
+    ) {
+        self.offer_at(rate, connection, file, framing, parts);
+        assert_eq!(self.answer(), Answer::Accept(OfferId(1)));
+        self.commit(OfferId(1)).unwrap();
+    }
+
     #[allow(dead_code, reason = "the survival tests need it")]
     pub(crate) fn try_offer(
         &self,
@@ -478,6 +488,11 @@ impl Worker {
         };
         let descriptors = [connection.as_fd(), file.as_fd()];
         channel::send(self.0.as_fd(), &offer.encode().unwrap(), &descriptors)
+    }
+
+    #[allow(dead_code, reason = "not all tests need it")]
+    pub(crate) fn announce(&self) -> io::Result<()> {
+        channel::send(self.0.as_fd(), &Announcement.encode(), &[])
     }
 
     pub(crate) fn answer(&self) -> Answer {

@@ -12,7 +12,8 @@ use std::time::Duration;
 use send_file_wire::{FastCgi, Framing, Part, Rate, ServerKind};
 
 use crate::rig::{
-    Manager, connection, connection_with_small_window, file_with, pattern, read_records, span,
+    Manager, Worker, connection, connection_with_small_window, file_with, pattern, read_records,
+    span,
 };
 
 pub(crate) const MEGABYTE: u64 = 1 << 20;
@@ -136,8 +137,13 @@ impl Download {
 
     /// Offers and commits it.
     pub(crate) fn hand_over(&self, manager: &Manager) {
+        self.hand_over_by(&Worker::connect(manager));
+    }
+
+    /// The same by a worker that is connected.
+    pub(crate) fn hand_over_by(&self, worker: &Worker) {
         let (server, file) = (self.server.as_fd(), self.file.as_fd());
-        manager.hand_over_at(self.rate, &server, &file, self.framing, &self.parts);
+        worker.hand_over_at(self.rate, &server, &file, self.framing, &self.parts);
     }
 
     /// Compares every byte that the client got.

@@ -76,6 +76,22 @@ fn an_offer_is_accepted_and_its_commit_honoured_wherever_a_worker_dies_in_betwee
 }
 
 #[test]
+fn a_worker_that_has_announced_an_offer_makes_it_to_the_successor() {
+    for place in ["offer.awaited", "offer.received", "offer.noted"] {
+        let mut download = Download::new(Kind::Span).unwrap();
+        let manager = doomed(place, &[]);
+        let worker = Worker::connect(&manager);
+        worker.announce().unwrap();
+        manager.wait_for_log(DIED);
+        download.hand_over_by(&worker);
+        let received = read_to_end(&mut download.client).expect(place);
+        download.check(&received);
+        drop((download, worker));
+        has_died_once(&manager, place);
+    }
+}
+
+#[test]
 fn a_body_goes_on_at_the_exact_byte_wherever_a_worker_dies_in_a_step() {
     for place in ["step.intent_stored", "step.sought", "step.sent"] {
         for kind in Kind::ALL {

@@ -10,12 +10,11 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use std::os::fd::{BorrowedFd, RawFd};
 
 use ext_php_rs::ffi as php;
-use nix::libc;
 use send_file_wire::room::takes_at_once as takes_at_once_on;
 
 use self::httpd::{Httpd, httpd};
 use super::descriptor::is_connected_stream;
-use super::{Veto, detach, splice};
+use super::{Cork, Veto, detach, splice};
 use crate::limits::MAX_FILTERS;
 
 /// include/httpd.h: AP_CONN_CLOSE of `ap_conn_keepalive_e`.
@@ -88,19 +87,8 @@ pub(super) fn takes_at_once(body_bytes: u64) -> bool {
 }
 
 /// Before the headers are flushed: has them leave with the body that follows by [`send_span`], not before.
-pub(super) fn hold_back() -> Option<Held> {
-    let line = Line::find().ok()?;
-    line.set_cork(true).then_some(Held(line))
-}
-
-/// Lets go when it is dropped.
-#[derive(Debug)]
-pub(crate) struct Held(Line);
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.0.set_cork(false);
-    }
+pub(super) fn hold_back() -> Option<Cork> {
+    Cork::put_into(Line::find().ok()?.descriptor())
 }
 
 /// After the headers were flushed: sends what the connection takes of a span, and returns how many bytes that was. For a
@@ -155,23 +143,6 @@ impl Line {
     fn descriptor(&self) -> BorrowedFd<'_> {
         // SAFETY: httpd keeps the connection open while this worker serves it.
         unsafe { BorrowedFd::borrow_raw(self.number) }
-    }
-
-    fn set_cork(&self, on: bool) -> bool {
-        let on = c_int::from(on);
-        let length = size_of_val(&on) as libc::socklen_t;
-        // SAFETY: value and length are those of `on`, alive during the call.
-        let result = unsafe {
-            let value = (&raw const on).cast();
-            libc::setsockopt(
-                self.number,
-                libc::IPPROTO_TCP,
-                libc::TCP_CORK,
-                value,
-                length,
-            )
-        };
-        result == 0
     }
 
     fn recheck(&self) -> Result<(), Veto> {

@@ -7,6 +7,8 @@
 mod apache;
 #[allow(unsafe_code, reason = "reads the development server's structures")]
 mod cli_server;
+#[allow(unsafe_code, reason = "sets a socket option that no safe wrapper has")]
+mod cork;
 mod descriptor;
 #[allow(
     unsafe_code,
@@ -18,7 +20,7 @@ mod fastcgi;
 mod splice;
 pub(crate) mod stream;
 
-pub(crate) use apache::Held;
+pub(crate) use cork::Cork;
 
 use std::fmt;
 use std::os::fd::BorrowedFd;
@@ -139,7 +141,7 @@ impl Route {
     }
 
     /// Before the headers are flushed: until the value is dropped they wait in the connection for the body that follows.
-    pub(crate) fn hold_back(self) -> Option<Held> {
+    pub(crate) fn hold_back(self) -> Option<Cork> {
         match self {
             Route::Apache => apache::hold_back(),
             Route::FastCgi | Route::CliServer | Route::InProcess => None,
@@ -223,6 +225,11 @@ impl Connection {
             // The development server says `Connection: close` itself.
             Connection::FastCgi(_) | Connection::CliServer(_) => &[],
         }
+    }
+
+    /// Before the headers are flushed: they wait for the first bytes of the manager, which takes the cork out.
+    pub(crate) fn hold_back(&self) -> Option<Cork> {
+        Cork::put_into(self.descriptor())
     }
 
     /// After the headers were flushed, before the commit: is it still so?

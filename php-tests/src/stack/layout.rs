@@ -54,7 +54,12 @@ impl Layout {
             fs::write(dir.join("docroot").join(name), text)?;
         }
         let manager = match &options.manager {
-            Some(flags) => Some(Manager::start(&dir.join("manager"), flags)?),
+            Some(flags) => {
+                let mut command = Command::new(&Products::current()?.manager);
+                command.envs(options.manager_log.map(|filter| ("RUST_LOG", filter)));
+                let dir = dir.join("manager");
+                Some(Manager::start_command(command, &dir, flags)?)
+            }
             None => None,
         };
         let layout = Layout {

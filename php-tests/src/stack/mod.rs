@@ -81,6 +81,8 @@ impl Kind {
 pub struct Options {
     /// The flags of the manager; none: there is no manager.
     pub manager: Option<Vec<&'static str>>,
+    /// What the manager logs, as RUST_LOG; none: what it logs by default.
+    pub manager_log: Option<&'static str>,
     /// Lines of php.ini, after the usual ones.
     pub ini: Vec<String>,
     /// More scripts, by name and text.
@@ -104,6 +106,13 @@ impl Options {
             manager: Some(flags.to_vec()),
             ..Options::default()
         }
+    }
+
+    /// With a manager that logs this, as RUST_LOG has it.
+    #[must_use]
+    pub fn logging(mut self, filter: &'static str) -> Options {
+        self.manager_log = Some(filter);
+        self
     }
 
     /// Without a manager: every file is streamed in-process.

@@ -21,6 +21,7 @@ pub(crate) const CASES: &[(&str, OwnBody)] = named![
     a_killed_manager_is_replaced_by_streaming,
     a_manager_started_anew_takes_downloads_again,
     a_worker_keeps_its_link_to_the_manager_and_finds_the_next_one_when_it_is_cut,
+    an_offer_is_announced_only_where_one_is_likely,
     a_frozen_manager_is_replaced_by_streaming,
     a_full_manager_means_503_with_a_time_to_come_back,
     a_user_with_all_downloads_allowed_means_503_too,
@@ -192,6 +193,34 @@ fn a_worker_keeps_its_link_to_the_manager_and_finds_the_next_one_when_it_is_cut(
         for _ in 0..5 {
             handed_off(&case)?;
         }
+        Ok(())
+    })
+}
+
+fn an_offer_is_announced_only_where_one_is_likely(kind: Kind) -> anyhow::Result<()> {
+    let options = Options::with_manager_flags(&["--cells", "1"])
+        .logging("info,send_file_manager::event_loop=debug")
+        .ini("send_file.min_size=1M");
+    on_a_new_stack(kind, &options, |stack| {
+        let case = Case::on(stack);
+        let ask = |request: Tagged| case.ask(&request);
+        let announcements = || stack.manager().log_count("announced an offer");
+        let big = &case.files.medium;
+        // Every worker gets a link, and each of the server's workers may answer next.
+        for _ in 0..20 {
+            handed_off(&case)?;
+        }
+        let before = announcements();
+        ensure!(before > 0, "no offer was announced");
+        let etag = ask(case.head_file(big))?.header("ETag")?;
+        for _ in 0..20 {
+            let unchanged = ask(case.get_file(big).with("If-None-Match", &etag))?;
+            unchanged.has_status(304)?;
+            ask(case.get_file(&case.files.page))?.is_the_file(&case.files.page)?;
+        }
+        handed_off(&case)?;
+        let more = announcements() - before;
+        ensure!(more <= 1, "{more} announcements for one offer");
         Ok(())
     })
 }
