@@ -301,6 +301,7 @@ impl EventLoop {
             slot,
             queued: false,
         });
+        self.ready.make_room(self.jobs.len());
         let connection = self.jobs.get_mut(handle)?.job.connection();
         let interest = Interest::READABLE | Interest::WRITABLE;
         let registered = register(&self.poll, connection, Key::Job(handle), interest);
