@@ -40,6 +40,7 @@ use crate::sys::bell::Bell;
 use crate::sys::head::Ending;
 use crate::sys::table::{JobTable, SlotIndex};
 use crate::timers::TimerTable;
+use crate::unsent::Unsent;
 use warming::Warming;
 
 /// A download and its slot.
@@ -293,9 +294,11 @@ impl EventLoop {
 
     /// Starts a download, or goes on with one.
     fn spawn(&mut self, slot: SlotIndex, mut job: Box<Job>, now: Instant) -> Option<Handle> {
-        let downloads = self.downloads() + 1;
+        // Of all cells, as they share what the kernel allows.
+        let downloads = self.seat.board.downloads();
+        let unsent = Unsent::new(self.settings.unsent_bytes, downloads, now);
         let slot_memory = self.table.slot(slot);
-        let taken = job.take_over(&slot_memory, self.settings.patience, downloads, now);
+        let taken = job.take_over(&slot_memory, self.settings.patience, unsent, now);
         let handle = self.jobs.insert(Running {
             job,
             slot,

@@ -134,7 +134,7 @@ impl Job {
             inbound_bytes: 0,
             given_bytes: 0,
             progress: Progress::new(1, now),
-            unsent: Unsent::new(1, now),
+            unsent: Unsent::new(0, 1, now),
             rate,
             pace: None,
             paced_until: None,
@@ -144,8 +144,7 @@ impl Job {
         }
     }
 
-    /// The connection is the manager's: the commit has come, to this process or to one that has died since. So many
-    /// downloads are under way here, this one included.
+    /// The connection is the manager's: the commit has come, to this process or to one that has died since.
     ///
     /// # Errors
     /// Those of fcntl(2).
@@ -153,7 +152,7 @@ impl Job {
         &mut self,
         slot: &Slot,
         patience: Patience,
-        downloads: usize,
+        unsent: Unsent,
         now: Instant,
     ) -> io::Result<()> {
         let is_new = slot.state() == Some(SlotState::Offered);
@@ -185,7 +184,7 @@ impl Job {
         if self.pace.is_some() && self.kind == socket::Kind::Tcp {
             socket::send_small_pieces_at_once(self.connection());
         }
-        self.unsent = Unsent::new(downloads, now);
+        self.unsent = unsent;
         socket::make_non_blocking(self.connection())?;
         self.bound_unsent();
         Ok(())
@@ -428,7 +427,9 @@ mod tests {
             stall_timeout: Duration::from_secs(60),
             min_bytes_per_sec: 0,
         };
-        job.take_over(&table.slot(index), patience, 1, now).unwrap();
+        let unsent = Unsent::new(1 << 30, 1, now);
+        job.take_over(&table.slot(index), patience, unsent, now)
+            .unwrap();
         assert_eq!(socket::unsent_bound(job.connection()), NOTSENT_BYTES);
 
         job.given_bytes = 1 << 30;
