@@ -1,4 +1,4 @@
-//! Many clients that take two kilobytes a second each, all held by one thread.
+//! Many clients that take two kilobytes a second each, all held by one thread, which steps back behind everybody else.
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
@@ -16,6 +16,7 @@ use nix::sys::socket::{
 };
 use send_file_php_tests::chaos::random::{Purpose, Random};
 
+use crate::background::step_back;
 use crate::client::parse_head;
 use crate::limits::{
     MAX_HEAD_BYTES, OPENING_AT_ONCE, PATIENCE, SLOW_BYTES_PER_SECOND, SLOW_RECEIVE_BYTES,
@@ -147,6 +148,7 @@ impl Drop for Crowd {
 impl Shared {
     /// The life of the thread.
     fn pace(&self) -> anyhow::Result<Vec<Slow>> {
+        step_back();
         let begun = Instant::now();
         let mut clients: Vec<Slow> = Vec::new();
         let mut nowhere = vec![0; MAX_HEAD_BYTES.max(SLOW_RECEIVE_BYTES)];

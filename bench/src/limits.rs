@@ -17,6 +17,10 @@ pub(crate) const RESAMPLES: usize = 2000;
 /// The part of the resampled medians inside the interval.
 pub(crate) const CONFIDENCE: f64 = 0.95;
 
+/// How much less of a busy processor the load of a measurement gets than servers, and than the client that is measured, as nice(1) has it:
+/// all of it would come from other machines.
+pub(crate) const LOAD_NICENESS: i32 = 19;
+
 /// The content of one FastCGI record of the relay: the longest multiple of 8 that a record can have, so that none is padded.
 pub(crate) const RECORD_BYTES: usize = 65_528;
 

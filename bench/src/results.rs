@@ -134,6 +134,17 @@ impl Section {
         Some(statistics::ratio(over, under))
     }
 
+    /// What becomes of a quantity of one peer from one work to another.
+    pub(crate) fn ratio_of_works(
+        &self,
+        (over, under): (&str, &str),
+        peer: &str,
+        quantity: &str,
+    ) -> Option<Ratio> {
+        let values = |work| self.values(work, peer, quantity);
+        Some(statistics::ratio(values(over)?, values(under)?))
+    }
+
     /// In the order of their first appearance.
     pub(crate) fn works(&self) -> Vec<&str> {
         distinct(self.series.iter().map(|series| &series.work[..]))

@@ -9,9 +9,11 @@ use std::time::{Duration, Instant};
 use send_file_manager::filesystem::Mounts;
 use send_file_manager::outcome::Outcome;
 use send_file_manager::peer::{Admission, OfferError, Peer, PeerOutcome};
+use send_file_manager::spare::SpareFrames;
 use send_file_manager::sys::table::JobTable;
+use send_file_manager::unsent::Unsent;
 use send_file_wire::message::HEADER_BYTES;
-use send_file_wire::{Answer, Framing, Offer, Part, Reason, channel};
+use send_file_wire::{Announcement, Answer, Framing, Offer, Part, Reason, channel};
 
 use crate::input::Input;
 use crate::limits::MAX_FILE_BYTES;
@@ -114,10 +116,15 @@ fn hear(
         memory_left_bytes: u64::MAX,
         allow_remote_files: false,
         mounts: &mut Mounts::default(),
+        frames: &mut SpareFrames::default(),
         is_active: &is_active,
     };
     let mut peer = Peer::new(manager, 0, now);
     let outcome = peer.receive_offer(index, &slot, admission, OFFER_TIMEOUT, now);
+    if let PeerOutcome::Announced = outcome {
+        assert!(Announcement::decode(packet).is_ok() && peer.slot().is_none());
+        return None;
+    }
     let answer = answer_to(worker.as_fd());
     let id = Offer::claimed_id(packet);
     match outcome {
@@ -134,7 +141,7 @@ fn hear(
             return None;
         }
         PeerOutcome::Keep => assert_eq!(answer, Answer::Accept(id)),
-        PeerOutcome::Spawn(..) => panic!("there was no commit"),
+        PeerOutcome::Announced | PeerOutcome::Spawn(..) => panic!("there was no commit"),
     }
     assert_eq!(peer.slot(), Some(index));
     let offer = Offer::decode(packet).expect("only an offer is accepted");
@@ -146,7 +153,9 @@ fn hear(
     let PeerOutcome::Spawn(_, mut job) = peer.receive_commit(&slot) else {
         panic!("the commit has come");
     };
-    job.take_over(&slot, PATIENCE, 1, now).expect("it is ready");
+    let unsent = Unsent::new(u64::MAX, 1, now);
+    job.take_over(&slot, PATIENCE, unsent, now)
+        .expect("it is ready");
     let mut client = client?;
     let outcome = rig::carry(*job, &slot, &mut client, now);
     let expected = uninterrupted(&offer);

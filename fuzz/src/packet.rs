@@ -1,14 +1,20 @@
 //! The decoders of the handoff protocol.
 
 use send_file_wire::limits::{HEAD_BYTES, MAX_PACKET_BYTES, MAX_PARTS, MAX_TAG_BYTES};
-use send_file_wire::{Answer, Commit, Offer, Part};
+use send_file_wire::{Announcement, Answer, Commit, Offer, Part};
 
 /// A packet that is read is the one that would be written; what is claimed of it is what it says.
 pub fn packet(data: &[u8]) {
     let offer = Offer::decode(data);
     let answer = Answer::decode(data);
     let commit = Commit::decode(data);
-    let kinds = [offer.is_ok(), answer.is_ok(), commit.is_ok()];
+    let announcement = Announcement::decode(data);
+    let kinds = [
+        offer.is_ok(),
+        answer.is_ok(),
+        commit.is_ok(),
+        announcement.is_ok(),
+    ];
     assert!(
         kinds.iter().filter(|is_one| **is_one).count() <= 1,
         "{kinds:?}"
@@ -25,6 +31,10 @@ pub fn packet(data: &[u8]) {
         assert_eq!(answer.encode(), data);
         let (Answer::Accept(id) | Answer::Reject(id, _)) = answer;
         assert_eq!(id, claimed_id);
+    }
+    if announcement.is_ok() {
+        assert_eq!(Announcement.encode(), data);
+        assert_eq!(Offer::claimed_length(data), Some(data.len()));
     }
     if let Ok(commit) = commit {
         assert_eq!(commit.encode(), data);

@@ -41,6 +41,7 @@ use crate::sys::bell::Bell;
 use crate::sys::head::Ending;
 use crate::sys::table::{JobTable, SlotIndex};
 use crate::timers::TimerTable;
+use crate::unsent::Unsent;
 use warming::Warming;
 
 /// A download and its slot.
@@ -299,14 +300,17 @@ impl EventLoop {
 
     /// Starts a download, or goes on with one.
     fn spawn(&mut self, slot: SlotIndex, mut job: Box<Job>, now: Instant) -> Option<Handle> {
-        let downloads = self.downloads() + 1;
+        // Of all cells, as they share what the kernel allows.
+        let downloads = self.seat.board.downloads();
+        let unsent = Unsent::new(self.settings.unsent_bytes, downloads, now);
         let slot_memory = self.table.slot(slot);
-        let taken = job.take_over(&slot_memory, self.settings.patience, downloads, now);
+        let taken = job.take_over(&slot_memory, self.settings.patience, unsent, now);
         let handle = self.jobs.insert(Running {
             job,
             slot,
             queued: false,
         });
+        self.ready.make_room(self.jobs.len());
         let connection = self.jobs.get_mut(handle)?.job.connection();
         let interest = Interest::READABLE | Interest::WRITABLE;
         let registered = register(&self.poll, connection, Key::Job(handle), interest);

@@ -136,7 +136,7 @@ impl Job {
             inbound_bytes: 0,
             given_bytes: 0,
             progress: Progress::new(1, now),
-            unsent: Unsent::new(1, now),
+            unsent: Unsent::new(0, 1, now),
             rate,
             pace: None,
             paced_until: None,
@@ -147,8 +147,7 @@ impl Job {
         }
     }
 
-    /// The connection is the manager's: the commit has come, to this process or to one that has died since. So many
-    /// downloads are under way here, this one included.
+    /// The connection is the manager's: the commit has come, to this process or to one that has died since.
     ///
     /// # Errors
     /// Those of fcntl(2).
@@ -156,7 +155,7 @@ impl Job {
         &mut self,
         slot: &Slot,
         patience: Patience,
-        downloads: usize,
+        unsent: Unsent,
         now: Instant,
     ) -> io::Result<()> {
         let is_new = slot.state() == Some(SlotState::Offered);
@@ -189,7 +188,7 @@ impl Job {
             socket::send_small_pieces_at_once(self.connection());
         }
         self.may_be_corked = self.kind == socket::Kind::Tcp && self.pace.is_none();
-        self.unsent = Unsent::new(downloads, now);
+        self.unsent = unsent;
         socket::make_non_blocking(self.connection())?;
         self.bound_unsent();
         Ok(())
@@ -450,7 +449,8 @@ mod tests {
         let now = Instant::now();
         let kind = socket::Kind::Tcp;
         let mut job = Job::new(stream, descriptors, kind, 0, Vec::new(), None, now);
-        job.take_over(&table.slot(index), patience(), 1, now)
+        let unsent = Unsent::new(1 << 30, 1, now);
+        job.take_over(&table.slot(index), patience(), unsent, now)
             .unwrap();
         assert_eq!(socket::unsent_bound(job.connection()), NOTSENT_BYTES);
 
@@ -483,7 +483,8 @@ mod tests {
         let kind = socket::Kind::Tcp;
         let mut job = Job::new(stream, descriptors, kind, 0, Vec::new(), None, now);
         let slot = table.slot(index);
-        job.take_over(&slot, patience(), 1, now).unwrap();
+        let unsent = Unsent::new(1 << 30, 1, now);
+        job.take_over(&slot, patience(), unsent, now).unwrap();
         assert_eq!(job.turn(&slot, now), Turn::Again);
         assert_eq!(job.body_sent(), WITH_HEADERS_BYTES);
         assert!(!socket::is_corked(job.connection()));

@@ -21,8 +21,9 @@ pub const LINGER_MAX_BYTES: u64 = 256 * 1024 * 1024;
 /// round trip; nginx waits 5 s, Apache 2 s.
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Not-yet-sent bytes the kernel may hold for one TCP client (TCP_NOTSENT_LOWAT) that nothing is known about: enough to
-/// keep most clients busy, little enough that ten thousand slow ones do not fill the memory.
+/// Not-yet-sent bytes the kernel may hold for one TCP client (TCP_NOTSENT_LOWAT) that nothing is known about. The loop is woken
+/// when half of it has left, and sends 64 KB then, all that sendfile(2) moves at once: with 96 KB a slow client costs twice as
+/// much of the processor, with 16 KB four times. It takes 116 KB of the kernel's memory while the client takes it slowly.
 pub const NOTSENT_BYTES: u32 = 128 * 1024;
 
 /// What the kernel may hold for a fast client is what it takes in this time: the loop has other things to do, and wakes
@@ -36,13 +37,23 @@ pub const WAITS_WORTH_MORE: u32 = 16;
 /// For the fastest: at a gigabyte a second half of this costs a third more of the processor, and twice as much gains nothing.
 pub const MOST_NOTSENT_BYTES: u32 = 2 * 1024 * 1024;
 
-/// For any client where a cell has thousands of downloads, at the least.
-pub const FEWEST_NOTSENT_BYTES: u32 = 16 * 1024;
+/// The least for any client, however many there are: a page.
+pub const FEWEST_NOTSENT_BYTES: u32 = 4 * 1024;
 
-/// What all of them together may hold in one cell before each new one gets less (earlier ones keep what they have): all
-/// TCP connections of a machine share what net.ipv4.tcp_mem allows, a tenth of the memory by default, and none of them
-/// gets on when that is used up.
-pub const NOTSENT_BYTES_OF_A_CELL: u32 = 128 * 1024 * 1024;
+/// What may be unsent for all clients together, in per cent of the memory from which on TCP is short of it (the second number of
+/// net.ipv4.tcp_mem): a byte takes 1.25 of memory where nobody takes anything, and the rest is for those above
+/// that share, who get little, and for others. All TCP connections of a machine share what the third number allows, a tenth of
+/// the memory by default, and none of them gets on when that is used up.
+pub const NOTSENT_PERCENT_OF_PRESSURE: u64 = 70;
+
+/// What is taken off before: ten thousand clients take 6 KB each of the kernel's memory beside what is unsent.
+pub const TCP_BYTES_BESIDE: u64 = 64 * 1024 * 1024;
+
+/// The same where nobody can tell what is allowed: little beside the memory of a machine of today.
+pub const NOTSENT_BYTES_OF_ALL: u64 = 256 * 1024 * 1024;
+
+/// The part of it that fast clients may have, as a divisor.
+pub const FAST_SHARE_OF_NOTSENT: u64 = 4;
 
 /// The mounts of which it is remembered what they are: more than file systems that downloads come from.
 pub const MAX_KNOWN_MOUNTS: usize = 64;

@@ -69,6 +69,13 @@ impl<T> ReadyQueue<T> {
         self.len() == 0
     }
 
+    /// So many may wait at the same time: to become ready then takes no memory where the order is that of becoming so.
+    pub fn make_room(&mut self, count: usize) {
+        if let ReadyQueue::Fair(waiting) = self {
+            waiting.reserve(count.saturating_sub(waiting.len()));
+        }
+    }
+
     /// Adds one that has so many bytes left. Nobody may be in it twice.
     pub fn push(&mut self, item: T, left_bytes: u64) {
         match self {
@@ -222,5 +229,24 @@ mod tests {
                 prop_assert!(waiting.by_size.is_empty());
             }
         }
+    }
+
+    #[test]
+    fn who_has_room_becomes_ready_without_asking_for_memory() {
+        let mut queue = ReadyQueue::new(Discipline::Fair);
+        for count in 1..=100 {
+            queue.make_room(count);
+        }
+        let room = |queue: &ReadyQueue<usize>| match queue {
+            ReadyQueue::Fair(waiting) => waiting.capacity(),
+            ReadyQueue::SmallestFirst(_) => 0,
+        };
+        let before = room(&queue);
+        (0..100).for_each(|number| queue.push(number, 1));
+        assert!(before >= 100);
+        assert_eq!(room(&queue), before);
+        // Those that wait have their room already.
+        queue.make_room(100);
+        assert_eq!(room(&queue), before);
     }
 }

@@ -12,16 +12,17 @@ use std::{fs, iter};
 use anyhow::{Context, bail};
 use clap::{Parser, ValueEnum};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::unistd::{Gid, Group, User, getuid};
+use nix::unistd::{Gid, Group, SysconfVar, User, getuid, sysconf};
 
 use crate::control::Request;
 use crate::limits::{
     DEFAULT_CELLS_AT_MOST, DESCRIPTOR_MARGIN, FEWEST_JOB_DESCRIPTORS, MAX_CELLS, MAX_PEERS,
     MEMORY_BYTES_PER_JOB, MIN_DESCRIPTORS_PER_JOB, MIN_MEMORY_BYTES, OFFERS_OF_A_USER_IN_QUARTERS,
-    PEER_SHARE_OF_DESCRIPTORS, SHORTEST_HANG_TIMEOUT,
+    PAGE_BYTES, PEER_SHARE_OF_DESCRIPTORS, SHORTEST_HANG_TIMEOUT,
 };
 use crate::progress::Patience;
 use crate::queue::Discipline;
+use crate::unsent;
 
 /// Sends files for PHP workers that call send_file().
 #[derive(Clone, Debug, Parser)]
@@ -164,6 +165,8 @@ pub struct Settings {
     pub max_jobs_per_uid: u32,
     /// What those of one cell may hold together beyond their slots.
     pub max_memory_bytes: u64,
+    /// What the kernel may hold unsent for the clients of all cells together.
+    pub unsent_bytes: u64,
     /// The most offers of one user's workers that wait for their commit in one cell.
     pub max_offers_per_uid: usize,
     /// How many cells take new downloads.
@@ -286,6 +289,7 @@ impl Settings {
             slots,
             max_jobs_per_uid: arguments.max_jobs_per_uid.unwrap_or(max_jobs),
             max_memory_bytes: (MEMORY_BYTES_PER_JOB * u64::from(slots)).max(MIN_MEMORY_BYTES),
+            unsent_bytes: unsent_bytes(),
             max_offers_per_uid: (max_peers * OFFERS_OF_A_USER_IN_QUARTERS / 4).max(1),
             cells: arguments
                 .cells
@@ -327,6 +331,14 @@ fn raise_descriptor_limit() -> anyhow::Result<usize> {
         Err(_) => soft,
     };
     Ok(usize::try_from(limit).unwrap_or(usize::MAX))
+}
+
+/// By what the machine allows, where this process may read that.
+fn unsent_bytes() -> u64 {
+    let tcp_mem = fs::read_to_string("/proc/sys/net/ipv4/tcp_mem").ok();
+    let page_bytes = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
+    let page_bytes = page_bytes.and_then(|bytes| u64::try_from(bytes).ok());
+    unsent::bytes_of_all(tcp_mem.as_deref(), page_bytes.unwrap_or(PAGE_BYTES as u64))
 }
 
 fn allowed_uids(given: &[String]) -> anyhow::Result<BTreeSet<u32>> {

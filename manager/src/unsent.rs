@@ -1,16 +1,35 @@
 //! How much of a download the kernel may hold unsent for one TCP client (TCP_NOTSENT_LOWAT).
 //!
-//! Little, since ten thousand slow clients share the kernel's memory. But a client that takes that much in a fraction of a
-//! millisecond may wake the loop for each such piece. For one that does it is what the client takes in some milliseconds,
-//! between two bounds; the fast ones together then have in the kernel what the network takes in that time.
+//! Little, since ten thousand slow clients share the kernel's memory, and the same for all of them as long as the machine allows
+//! that: less means that the loop is woken more often. But a client that takes that much in a fraction of a millisecond may
+//! wake the loop for each such piece. For one that does it is what the client takes in some milliseconds, between two bounds;
+//! the fast ones together then have in the kernel what the network takes in that time.
 #![forbid(unsafe_code)]
 
 use std::time::Instant;
 
 use crate::limits::{
-    FEWEST_NOTSENT_BYTES, MOST_NOTSENT_BYTES, NOTSENT_BYTES, NOTSENT_BYTES_OF_A_CELL, NOTSENT_TIME,
+    FAST_SHARE_OF_NOTSENT, FEWEST_NOTSENT_BYTES, MOST_NOTSENT_BYTES, NOTSENT_BYTES,
+    NOTSENT_BYTES_OF_ALL, NOTSENT_PERCENT_OF_PRESSURE, NOTSENT_TIME, TCP_BYTES_BESIDE,
     WAITS_WORTH_MORE,
 };
+
+/// What the kernel may hold unsent for all clients together, by what net.ipv4.tcp_mem says (tcp(7): three numbers of pages), if
+/// that can be read.
+pub fn bytes_of_all(tcp_mem: Option<&str>, page_bytes: u64) -> u64 {
+    let pressure_pages = tcp_mem.and_then(|text| {
+        let numbers: Result<Vec<u64>, _> = text.split_whitespace().map(str::parse).collect();
+        match numbers.ok()?[..] {
+            [_, pressure, _] => Some(pressure),
+            _ => None,
+        }
+    });
+    pressure_pages.map_or(NOTSENT_BYTES_OF_ALL, |pages| {
+        // Who wants no bound writes a number that leaves no room.
+        let pressure_bytes = pages.saturating_mul(page_bytes);
+        pressure_bytes.saturating_sub(TCP_BYTES_BESIDE) / 100 * NOTSENT_PERCENT_OF_PRESSURE
+    })
+}
 
 /// The bound of one client, and what it goes by.
 #[derive(Clone, Copy, Debug)]
@@ -26,12 +45,25 @@ pub struct Unsent {
 }
 
 impl Unsent {
-    /// The bound of a client that nothing is known about, one of so many.
-    pub fn new(downloads: usize, now: Instant) -> Unsent {
-        let downloads = u32::try_from(downloads).unwrap_or(u32::MAX).max(1);
-        let share = NOTSENT_BYTES_OF_A_CELL / downloads;
-        let most_bytes = share.clamp(FEWEST_NOTSENT_BYTES, MOST_NOTSENT_BYTES);
-        let least_bytes = most_bytes.min(NOTSENT_BYTES);
+    /// The bound of a client that nothing is known about, one of so many for whom this is allowed.
+    ///
+    /// As many as that suffices for get the same. Of those that come then each gets less, by the cube of how many there are: they
+    /// take three eighths more together, as if there were an end of it, until all get the least.
+    pub fn new(bytes_of_all: u64, downloads: u32, now: Instant) -> Unsent {
+        let share = bytes_of_all / u64::from(downloads.max(1));
+        let full = u64::from(NOTSENT_BYTES);
+        // Both are less than 2^17 where it counts.
+        let lessened = share.min(full).pow(3) / full.pow(2);
+        let at_most = |bytes: u64, least: u32, most: u32| {
+            let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+            bytes.clamp(least, most)
+        };
+        let least_bytes = at_most(lessened, FEWEST_NOTSENT_BYTES, NOTSENT_BYTES);
+        let most_bytes = at_most(
+            share / FAST_SHARE_OF_NOTSENT,
+            least_bytes,
+            MOST_NOTSENT_BYTES,
+        );
         Unsent {
             least_bytes,
             most_bytes,
@@ -89,26 +121,70 @@ mod tests {
         unsent.look(taken_bytes, now)
     }
 
+    /// A machine with 24 GB of memory.
+    const MANY_BYTES: u64 = 1 << 30;
+
     #[test]
-    fn each_of_many_clients_gets_less_of_the_kernels_memory() {
+    fn all_clients_get_the_same_while_it_suffices_and_less_when_it_does_not() {
         let now = Instant::now();
         let bounds = |downloads| {
-            let mut unsent = Unsent::new(downloads, now);
+            let mut unsent = Unsent::new(MANY_BYTES, downloads, now);
             let at_first = unsent.bytes();
             wait(&mut unsent, WAITS_WORTH_MORE, u64::MAX, now + NOTSENT_TIME);
             (at_first, unsent.bytes())
         };
         assert_eq!(bounds(0), (131_072, 2_097_152));
-        assert_eq!(bounds(256), (131_072, 524_288));
-        assert_eq!(bounds(1024), (131_072, 131_072));
-        assert_eq!(bounds(2048), (65_536, 65_536));
-        assert_eq!(bounds(20_000), (16_384, 16_384));
+        assert_eq!(bounds(256), (131_072, 1_048_576));
+        assert_eq!(bounds(8192), (131_072, 131_072));
+        assert_eq!(bounds(10_000), (72_057, 72_057));
+        assert_eq!(bounds(16_384), (16_384, 16_384));
+        assert_eq!(bounds(100_000), (4096, 4096));
+        let without = |bytes_of_all| Unsent::new(bytes_of_all, u32::MAX, now).bytes();
+        assert_eq!([without(0), without(u64::MAX)], [4096, 4096 * 32]);
+    }
+
+    #[test]
+    fn those_that_come_when_it_is_used_up_take_little_more() {
+        let now = Instant::now();
+        let sum = |bytes_of_all, downloads| -> u64 {
+            let each = |number| u64::from(Unsent::new(bytes_of_all, number, now).bytes());
+            (1..=downloads).map(each).sum()
+        };
+        assert!(sum(MANY_BYTES, 25_000) < MANY_BYTES * 3 / 2 + 25_000 * 4096);
+        // 2 GB of memory: TCP may have 190 MB of it, and is short of it from 125 MB on.
+        let few_bytes = bytes_of_all(Some("23000 30600 46000"), 4096);
+        assert!(sum(few_bytes, 10_000) < 100_000_000);
+    }
+
+    #[test]
+    fn what_is_allowed_goes_by_the_kernels_second_number() {
+        let of = |text: Option<&str>| bytes_of_all(text, 4096);
+        let beside = TCP_BYTES_BESIDE / 4096;
+        let pages = |pressure: u64| of(Some(&format!("287901\t{pressure}\t575802\n")));
+        assert_eq!(pages(beside + 100), 70 * 4096);
+        assert_eq!([0, beside].map(pages), [0, 0]);
+        assert_eq!(pages(u64::MAX), (u64::MAX - TCP_BYTES_BESIDE) / 100 * 70);
+        assert_eq!(
+            bytes_of_all(Some("1 2048 3"), 65_536),
+            0x400_0000 / 100 * 70
+        );
+        let nonsense = [
+            "",
+            "1 2",
+            "1 2 3 4",
+            "1 many 3",
+            "1 -2 3",
+            "1 99999999999999999999 3",
+        ];
+        for text in nonsense.map(Some).into_iter().chain([None]) {
+            assert_eq!(of(text), NOTSENT_BYTES_OF_ALL, "{text:?}");
+        }
     }
 
     #[test]
     fn a_client_gets_what_it_takes_in_some_milliseconds_and_loses_it_when_it_slows_down() {
         let mut now = Instant::now();
-        let mut unsent = Unsent::new(1, now);
+        let mut unsent = Unsent::new(MANY_BYTES, 1, now);
         let mut taken_bytes = 0;
         let mut bound_after = |bytes: u64, time: Duration| {
             now += time;
@@ -127,7 +203,7 @@ mod tests {
     #[test]
     fn a_client_that_is_seldom_waited_for_gets_no_more_and_one_that_has_more_keeps_it() {
         let start = Instant::now();
-        let mut unsent = Unsent::new(1, start);
+        let mut unsent = Unsent::new(MANY_BYTES, 1, start);
         let seldom = WAITS_WORTH_MORE - 1;
         let end = start + NOTSENT_TIME;
         assert!(!wait(&mut unsent, seldom, 8 * MEGABYTE, end));
@@ -145,7 +221,7 @@ mod tests {
     #[test]
     fn what_the_buffers_of_a_slow_client_take_at_once_proves_nothing() {
         let start = Instant::now();
-        let mut unsent = Unsent::new(1, start);
+        let mut unsent = Unsent::new(MANY_BYTES, 1, start);
         for _ in 0..WAITS_WORTH_MORE {
             assert!(!unsent.look(6 * MEGABYTE, start + MS));
         }

@@ -19,8 +19,8 @@ use crate::limits::{
 use crate::link::Link;
 use crate::open::{NotRemoved, OpenFile, Place, Removal};
 use crate::request::Exchange;
+use crate::sapi::Route;
 use crate::sapi::stream::{self, Ended};
-use crate::sapi::{Cork, Route};
 use crate::{content, ffi, ffi_call, headers, representation, session};
 
 /// How the script goes on.
@@ -177,7 +177,9 @@ impl Answer<'_> {
         match handoff.commit() {
             Ok(connection) => {
                 // The manager is the owner now. Nothing below can fail.
-                held.map(Cork::leave);
+                if let Some(cork) = held {
+                    cork.leave();
+                }
                 connection.detach(self.response.body_bytes());
                 ffi::disable_output();
                 self.delete_file();

@@ -7,9 +7,11 @@ use send_file_manager::filesystem::Mounts;
 use send_file_manager::job::{Job, Turn};
 use send_file_manager::outcome::Outcome;
 use send_file_manager::peer::{Admission, Peer, PeerOutcome};
+use send_file_manager::spare::SpareFrames;
 use send_file_manager::sys::slot::Slot;
 use send_file_manager::sys::socket;
 use send_file_manager::sys::table::{JobTable, SlotIndex};
+use send_file_manager::unsent::Unsent;
 use send_file_wire::{Commit, Framing, Offer, channel};
 
 use super::accidents::Accidents;
@@ -134,6 +136,7 @@ impl Download {
             memory_left_bytes: u64::MAX,
             allow_remote_files: false,
             mounts: &mut Mounts::default(),
+            frames: &mut SpareFrames::default(),
             is_active: &|_| false,
         };
         let outcome = peer.receive_offer(self.slot, slot, admission, OFFER_TIMEOUT, now);
@@ -153,7 +156,9 @@ impl Download {
             left.extend(peer.leave_open());
         }
         if self.moment == Moment::Sending {
-            job.take_over(slot, PATIENCE, 1, now).expect("it is ready");
+            let unsent = Unsent::new(u64::MAX, 1, now);
+            job.take_over(slot, PATIENCE, unsent, now)
+                .expect("it is ready");
             self.send_some(&mut job, slot, input, now);
         }
         left.extend(job.leave_open());

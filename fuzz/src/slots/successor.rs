@@ -9,8 +9,10 @@ use send_file_manager::job::{Descriptors, Job, Place};
 use send_file_manager::outcome::Outcome;
 use send_file_manager::peer::{Admission, Peer, PeerOutcome};
 use send_file_manager::recovery::{Dormant, Found, Waiting, give_up};
+use send_file_manager::spare::SpareFrames;
 use send_file_manager::sys::socket;
 use send_file_manager::sys::table::{JobTable, SlotIndex};
+use send_file_manager::unsent::Unsent;
 use send_file_wire::{Answer, channel};
 
 use super::scene::{Download, Moment};
@@ -107,6 +109,7 @@ impl Successor<'_> {
             memory_left_bytes: u64::MAX,
             allow_remote_files: false,
             mounts: &mut Mounts::default(),
+            frames: &mut SpareFrames::default(),
             is_active: &|_| false,
         };
         let slot = self.table.slot(index);
@@ -186,7 +189,12 @@ impl Successor<'_> {
 
     fn carry(&mut self, index: SlotIndex, mut job: Job, ended: Option<Outcome>) {
         let slot = self.table.slot(index);
-        let taken = job.take_over(&slot, PATIENCE, 1, self.now);
+        let taken = job.take_over(
+            &slot,
+            PATIENCE,
+            Unsent::new(u64::MAX, 1, self.now),
+            self.now,
+        );
         let mut downloads = self.downloads.iter_mut();
         let download = downloads.find(|download| download.cookie == job.cookie());
         match (taken, ended, download) {

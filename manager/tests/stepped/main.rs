@@ -18,9 +18,9 @@ const PIECE_BYTES: usize = 512 * 1024;
 const WARM_UP_ROUNDS: usize = 3;
 const ROUNDS: usize = 10;
 
-/// A table grows when it has to, which may be later on a busy machine: the queue of deadlines has more stale ones then.
+/// The queue of deadlines grows once more when it has twice as many stale ones as downloads, which a busy machine comes to later.
 /// What allocates in each turn does so in all rounds.
-const LATE_GROWTHS: u64 = 2;
+const LATE_GROWTHS: u64 = 1;
 
 #[test]
 fn turns_of_running_downloads_allocate_nothing() {
@@ -30,7 +30,6 @@ fn turns_of_running_downloads_allocate_nothing() {
 }
 
 #[test]
-#[ignore = "on a busy machine something allocates now and then, and it is not known yet what"]
 fn turns_of_downloads_that_pause_for_their_rate_allocate_nothing() {
     let rate = Rate {
         bytes_per_sec: NonZeroU64::new(1 << 20).unwrap(),
