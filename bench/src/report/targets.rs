@@ -109,15 +109,19 @@ fn of_call(section: &Section) -> Vec<Option<Verdict>> {
                 measured: format!("{} us", number(us)),
                 is_reached: Some(us <= MOST_US),
             }));
-            let comparison = comparison((stack, call::REQUEST), (stack, call::PAGE));
-            let ratio = section.ratio(work, &comparison);
-            let what = format!("{work}, {stack}: request / hello page");
+            let handed_over = comparison((stack, call::REQUEST), (stack, call::PAGE));
+            let ratio = section.ratio(work, &handed_over);
             // A page of 12 bytes says nothing about the time that a megabyte takes on its way.
             let bound = if work == call::LONGEST {
                 Bound::Stated
             } else {
                 Bound::AtMost(1.2)
             };
+            let what = format!("{work}, {stack}: request / hello page");
+            lines.push(ratio.map(|ratio| judged(what, ratio, bound)));
+            let by_default = comparison((stack, call::DEFAULT_REQUEST), (stack, call::PAGE));
+            let ratio = section.ratio(work, &by_default);
+            let what = format!("{work}, {stack}: request by default settings / hello page");
             lines.push(ratio.map(|ratio| judged(what, ratio, bound)));
         }
     }

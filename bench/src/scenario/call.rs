@@ -27,9 +27,11 @@ pub(crate) const CALL: &str = "send_file() us";
 pub(crate) const HEADERS: &str = "headers alone us";
 pub(crate) const BEYOND: &str = "beyond headers us";
 pub(crate) const REQUEST: &str = "request us";
+/// The same where `send_file.min_size` is what it is by default: PHP sends what the connection takes at once.
+pub(crate) const DEFAULT_REQUEST: &str = "request us, default settings";
 pub(crate) const PAGE: &str = "hello page us";
 
-/// Bodies that are handed over, all of them.
+/// Bodies that are handed over, all of them, but by default settings.
 const SIZES: [(&str, u64); 3] = [("20 KB", 20_000), ("100 KB", 100_000), ("1 MB", 1_000_000)];
 
 /// Of all stacks, those that targets are for.
@@ -43,34 +45,41 @@ const ROUNDS: usize = 7;
 const REQUESTS: usize = 60;
 const SMOKE_REQUESTS: usize = 3;
 
+/// As the extension has it (php-ext/src/limits.rs); the stacks of the tests hand over smaller ones, too.
+const DEFAULT_MIN_SIZE: &str = "2M";
+
 /// What is read at once: more than there is at any moment.
 const PIECE_BYTES: usize = 256 << 10;
 
 pub(crate) fn run(plan: &Plan) -> anyhow::Result<Section> {
     let mut section = plan.section(NAME);
     let mut times = Times::create()?;
-    let stacks = start_stacks()?;
+    let pairs = start_stacks()?;
     let requests = plan.scaled(REQUESTS, SMOKE_REQUESTS);
-    for stack in &stacks {
+    for (stack, by_default) in &pairs {
         let peer = stack.kind.name();
         section.compare((peer, REQUEST), (peer, PAGE));
+        if by_default.is_some() {
+            section.compare((peer, DEFAULT_REQUEST), (peer, PAGE));
+        }
     }
     for (work, bytes) in SIZES {
         let file = Sample::create(&format!("call-{bytes}.bin"), bytes)?;
-        for stack in &stacks {
+        for pair in &pairs {
             // Warms up.
-            turn(stack, &file, requests, &mut times).with_context(|| stack.log_tails())?;
+            turn(pair, &file, requests, &mut times).with_context(|| pair.0.log_tails())?;
         }
-        interleave(plan.rounds(ROUNDS), plan.seed, &stacks, |stack| {
+        interleave(plan.rounds(ROUNDS), plan.seed, &pairs, |pair| {
+            let (stack, _) = pair;
             let taken =
-                turn(stack, &file, requests, &mut times).with_context(|| stack.log_tails())?;
+                turn(pair, &file, requests, &mut times).with_context(|| stack.log_tails())?;
             for (quantity, value) in taken {
                 section.add(work, stack.kind.name(), quantity, value);
             }
             Ok(())
         })?;
     }
-    for stack in &stacks {
+    for (stack, _) in &pairs {
         // Two of each four requests are downloads; where PHP sent one itself, this would wait in vain.
         let turns = SIZES.len() * (plan.rounds(ROUNDS) + 1);
         stack.manager().wait_for_jobs("", 2 * requests * turns)?;
@@ -78,7 +87,12 @@ pub(crate) fn run(plan: &Plan) -> anyhow::Result<Section> {
     Ok(section)
 }
 
-fn start_stacks() -> anyhow::Result<Vec<Stack>> {
+/// Each with one beside it whose settings are those by default, if targets are for it.
+fn start_stacks() -> anyhow::Result<Vec<(Stack, Option<Stack>)>> {
+    let by_default = Options::with_manager()
+        .ini("zend_extension=opcache.so")
+        .ini(format!("send_file.min_size={DEFAULT_MIN_SIZE}"))
+        .script("plain_send.php", include_str!("../../docroot/send.php"));
     let options = Options::with_manager()
         .ini("zend_extension=opcache.so")
         .ini("send_file.min_size=0")
@@ -94,20 +108,25 @@ fn start_stacks() -> anyhow::Result<Vec<Stack>> {
         .script("hello.php", include_str!("../../docroot/hello.php"));
     Kind::ALL
         .into_iter()
-        .map(|kind| Stack::start(kind, &options))
+        .map(|kind| {
+            let is_judged = JUDGED.contains(&kind.name());
+            let beside = is_judged.then(|| Stack::start(kind, &by_default));
+            Ok((Stack::start(kind, &options)?, beside.transpose()?))
+        })
         .collect()
 }
 
 /// The medians of some requests of each kind, taken by turns.
 fn turn(
-    stack: &Stack,
+    (stack, by_default): &(Stack, Option<Stack>),
     file: &Sample,
     requests: usize,
     times: &mut Times,
-) -> anyhow::Result<[(&'static str, f64); 5]> {
+) -> anyhow::Result<Vec<(&'static str, f64)>> {
     let of_file = |script: &str| format!("/{script}?file={}", file.name);
     let get = |target: &str, bytes| timed_us(stack.address, target, bytes);
     let (mut calls, mut headers, mut sends, mut pages) = (vec![], vec![], vec![], vec![]);
+    let mut default_sends = vec![];
     for _ in 0..requests {
         get(&of_file("timed_send.php"), file.len)?;
         calls.push(times.next_us()?);
@@ -115,16 +134,24 @@ fn turn(
         headers.push(times.next_us()?);
         sends.push(get(&of_file("plain_send.php"), file.len)?);
         pages.push(get("/hello.php", HELLO_BYTES)?);
+        if let Some(by_default) = by_default {
+            let target = of_file("plain_send.php");
+            default_sends.push(timed_us(by_default.address, &target, file.len)?);
+        }
     }
     let (call, header) = (median(&calls), median(&headers));
     let (send, page) = (median(&sends), median(&pages));
-    Ok([
+    let mut taken = vec![
         (CALL, call),
         (HEADERS, header),
         (BEYOND, call - header),
         (REQUEST, send),
         (PAGE, page),
-    ])
+    ];
+    if !default_sends.is_empty() {
+        taken.push((DEFAULT_REQUEST, median(&default_sends)));
+    }
+    Ok(taken)
 }
 
 /// From connecting to the last byte. By the client of the tests, since Apache sends what comes by FastCGI in chunks.
