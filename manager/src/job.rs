@@ -418,7 +418,7 @@ mod tests {
     use send_file_wire::{FastCgi, Framing, Offer, OfferId, Part, ServerKind};
     use std::io::{Read, Write};
     use std::net::{TcpListener, TcpStream};
-    use std::num::NonZeroU16;
+    use std::num::{NonZeroU16, NonZeroU64};
     use std::os::unix::net::UnixStream;
 
     fn connection() -> (TcpStream, TcpStream) {
@@ -491,6 +491,42 @@ mod tests {
         let mut start = [0; 8];
         client.read_exact(&mut start).unwrap();
         assert_eq!(&start, b"headers\x07");
+    }
+
+    #[test]
+    fn a_successor_takes_the_cork_out_and_who_keeps_a_rate_does_before_it_sends() {
+        for (rate, state) in [
+            (None, SlotState::Active),
+            (Some(1), SlotState::Offered),
+            (Some(1), SlotState::Active),
+        ] {
+            let (_client, server) = connection();
+            socket::put_cork_in(server.as_fd());
+            let descriptors = Descriptors {
+                connection: server.into(),
+                file: memfd::with_bytes("test", b"body", 4).unwrap(),
+                literals: None,
+                frames: None,
+            };
+            let rate = rate.map(|bytes_per_sec| Rate {
+                bytes_per_sec: NonZeroU64::new(bytes_per_sec).unwrap(),
+                burst_bytes: 0,
+            });
+            let (stream, _) = Stream::new(&offer(Framing::Raw, 4));
+            let mut table = JobTable::create(1).unwrap();
+            let index = table.claim().unwrap();
+            let slot = table.slot(index);
+            slot.set_state(state);
+            let now = Instant::now();
+            let kind = socket::Kind::Tcp;
+            let mut job = Job::new(stream, descriptors, kind, 0, Vec::new(), rate, now);
+            let unsent = Unsent::new(1 << 30, 1, now);
+            job.take_over(&slot, patience(), unsent, now).unwrap();
+            if rate.is_none() {
+                job.turn(&slot, now);
+            }
+            assert!(!socket::is_corked(job.connection()), "{rate:?} {state:?}");
+        }
     }
 
     /// A memfd plays a connection that takes everything.

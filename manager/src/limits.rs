@@ -26,11 +26,11 @@ pub const LINGER_TIMEOUT: Duration = Duration::from_secs(5);
 /// much of the processor, with 16 KB four times. It takes 116 KB of the kernel's memory while the client takes it slowly.
 pub const NOTSENT_BYTES: u32 = 128 * 1024;
 
-/// What the kernel may hold for a fast client is what it takes in this time: the loop has other things to do, and wakes
-/// a few hundred times a second for it and not thousands.
+/// What the kernel may hold for a fast client is what it takes in this time: the loop has other things to do, and wakes a few
+/// hundred times a second for it.
 pub const NOTSENT_TIME: Duration = Duration::from_millis(4);
 
-/// A client gets more only if it makes the loop wait so many times in that time. One on the loopback seldom does: it takes
+/// A client gets more only if the loop looks at it so many times in that time, four thousand times a second. One on the loopback seldom does: it takes
 /// what it is given at once, and data that queues up leaves the processor's cache (0.6 of the speed).
 pub const WAITS_WORTH_MORE: u32 = 16;
 
@@ -46,7 +46,8 @@ pub const FEWEST_NOTSENT_BYTES: u32 = 4 * 1024;
 /// the memory by default, and none of them gets on when that is used up.
 pub const NOTSENT_PERCENT_OF_PRESSURE: u64 = 70;
 
-/// What is taken off before: ten thousand clients take 6 KB each of the kernel's memory beside what is unsent.
+/// What is taken off before, but no more than three fifths: ten thousand clients take 6 KB each of the kernel's memory beside what is
+/// unsent.
 pub const TCP_BYTES_BESIDE: u64 = 64 * 1024 * 1024;
 
 /// The same where nobody can tell what is allowed: little beside the memory of a machine of today.

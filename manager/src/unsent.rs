@@ -27,7 +27,8 @@ pub fn bytes_of_all(tcp_mem: Option<&str>, page_bytes: u64) -> u64 {
     pressure_pages.map_or(NOTSENT_BYTES_OF_ALL, |pages| {
         // Who wants no bound writes a number that leaves no room.
         let pressure_bytes = pages.saturating_mul(page_bytes);
-        pressure_bytes.saturating_sub(TCP_BYTES_BESIDE) / 100 * NOTSENT_PERCENT_OF_PRESSURE
+        let beside_bytes = TCP_BYTES_BESIDE.min(pressure_bytes / 5 * 3);
+        (pressure_bytes - beside_bytes) / 100 * NOTSENT_PERCENT_OF_PRESSURE
     })
 }
 
@@ -48,18 +49,18 @@ impl Unsent {
     /// The bound of a client that nothing is known about, one of so many for whom this is allowed.
     ///
     /// As many as that suffices for get the same. Of those that come then each gets less, by the cube of how many there are: they
-    /// take three eighths more together, as if there were an end of it, until all get the least.
+    /// take less than half as much again together, until all get the least.
     pub fn new(bytes_of_all: u64, downloads: u32, now: Instant) -> Unsent {
         let share = bytes_of_all / u64::from(downloads.max(1));
         let full = u64::from(NOTSENT_BYTES);
         // Both are less than 2^17 where it counts.
         let lessened = share.min(full).pow(3) / full.pow(2);
-        let at_most = |bytes: u64, least: u32, most: u32| {
+        let clamped = |bytes: u64, least: u32, most: u32| {
             let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
             bytes.clamp(least, most)
         };
-        let least_bytes = at_most(lessened, FEWEST_NOTSENT_BYTES, NOTSENT_BYTES);
-        let most_bytes = at_most(
+        let least_bytes = clamped(lessened, FEWEST_NOTSENT_BYTES, NOTSENT_BYTES);
+        let most_bytes = clamped(
             share / FAST_SHARE_OF_NOTSENT,
             least_bytes,
             MOST_NOTSENT_BYTES,
@@ -79,7 +80,8 @@ impl Unsent {
         self.bytes
     }
 
-    /// The client is waited for, and has taken so much in all. True if the kernel is to hear of another bound.
+    /// The client is looked at, most often because it is waited for, and has taken so much in all. True if the kernel is to hear
+    /// of another bound.
     pub fn look(&mut self, taken_bytes: u64, now: Instant) -> bool {
         self.waits += 1;
         let elapsed = now.duration_since(self.at);
@@ -150,10 +152,21 @@ mod tests {
             let each = |number| u64::from(Unsent::new(bytes_of_all, number, now).bytes());
             (1..=downloads).map(each).sum()
         };
-        assert!(sum(MANY_BYTES, 25_000) < MANY_BYTES * 3 / 2 + 25_000 * 4096);
+        assert!(sum(MANY_BYTES, 25_000) < MANY_BYTES * 146 / 100);
         // 2 GB of memory: TCP may have 190 MB of it, and is short of it from 125 MB on.
         let few_bytes = bytes_of_all(Some("23000 30600 46000"), 4096);
         assert!(sum(few_bytes, 10_000) < 100_000_000);
+    }
+
+    #[test]
+    fn a_small_machine_gives_the_first_clients_as_much_as_a_large_one() {
+        let now = Instant::now();
+        // 512 MB of memory.
+        let few_bytes = bytes_of_all(Some("5700 7600 11400"), 4096);
+        let mut unsent = Unsent::new(few_bytes, 1, now);
+        assert_eq!(unsent.bytes(), NOTSENT_BYTES);
+        wait(&mut unsent, WAITS_WORTH_MORE, u64::MAX, now + NOTSENT_TIME);
+        assert_eq!(unsent.bytes(), MOST_NOTSENT_BYTES);
     }
 
     #[test]
@@ -161,8 +174,8 @@ mod tests {
         let of = |text: Option<&str>| bytes_of_all(text, 4096);
         let beside = TCP_BYTES_BESIDE / 4096;
         let pages = |pressure: u64| of(Some(&format!("287901\t{pressure}\t575802\n")));
-        assert_eq!(pages(beside + 100), 70 * 4096);
-        assert_eq!([0, beside].map(pages), [0, 0]);
+        assert_eq!(pages(2 * beside + 100), (beside + 100) * 4096 / 100 * 70);
+        assert_eq!([0, 200].map(pages), [0, 80 * 4096 / 100 * 70]);
         assert_eq!(pages(u64::MAX), (u64::MAX - TCP_BYTES_BESIDE) / 100 * 70);
         assert_eq!(
             bytes_of_all(Some("1 2048 3"), 65_536),

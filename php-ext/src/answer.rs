@@ -172,6 +172,7 @@ impl Answer<'_> {
         headers::set(&self.response, extra)?;
         let held = handoff.connection.hold_back();
         if !send_headers(ffi::send_headers_and_flush)? {
+            drop(held);
             return self.give_up();
         }
         match handoff.commit() {
@@ -227,6 +228,7 @@ impl Answer<'_> {
             .then(|| self.route.hold_back())
             .flatten();
         if !send_headers(ffi::send_headers_and_flush)? {
+            drop(held);
             return self.give_up();
         }
         self.delete_file();

@@ -46,11 +46,13 @@ impl Link {
     /// Only that of this process, since after a fork(2) both would send on it, and only for the manager and the user of
     /// this request: a virtual host may have others, and the manager knows the user that has connected.
     pub(crate) fn kept(manager_socket: &Path) -> Option<Link> {
-        KEPT.take().filter(|link| {
-            link.manager_socket == manager_socket
-                && link.process == std::process::id()
-                && link.user == geteuid()
-        })
+        KEPT.take().filter(|link| link.is_for(manager_socket))
+    }
+
+    fn is_for(&self, manager_socket: &Path) -> bool {
+        self.manager_socket == manager_socket
+            && self.process == std::process::id()
+            && self.user == geteuid()
     }
 
     /// Keeps it for the next offer: the one before is committed, and nothing that matters is queued.
@@ -61,10 +63,10 @@ impl Link {
     /// Tells the manager that an offer may follow, so that it is awake by then. Only once, until one has followed: it is in vain
     /// for a client that has the file already. Without a kept connection, or with one that is closed by now, it is none.
     pub(crate) fn announce(manager_socket: &Path) {
-        let Some(mut link) = Link::kept(manager_socket) else {
+        let Some(mut link) = KEPT.take() else {
             return;
         };
-        if !link.has_announced {
+        if link.is_for(manager_socket) && !link.has_announced {
             link.has_announced = send(link.socket(), &Announcement.encode(), &[]).is_ok();
         }
         link.keep();

@@ -91,7 +91,7 @@ pub(crate) fn offer(settings: &Settings, download: &Download) -> Result<Accepted
 
 impl NotTaken {
     /// Whether another connection may do: this one was closed, by a manager or a cell of it that ends or that saw no use in
-    /// it, with the offer unread (the kernel says `ECONNRESET` only then, and `EPIPE` if it was before).
+    /// it, with the offer unread (the kernel says `ECONNRESET` only then, or of an announcement, and `EPIPE` if it was before).
     fn is_of_this_link(&self) -> bool {
         match self {
             NotTaken::Unreachable(error) => matches!(

@@ -212,7 +212,8 @@ impl Manager {
         const SAME_FOR: u32 = 40;
         let mut last = self.descriptor_count();
         let mut same = 0;
-        while same < SAME_FOR {
+        let deadline = Instant::now() + PATIENCE;
+        while same < SAME_FOR && Instant::now() < deadline {
             std::thread::sleep(POLL);
             let now = self.descriptor_count();
             let is_idle = now == last && !self.has_frames();
@@ -316,7 +317,7 @@ impl Manager {
         jobs.count
     }
 
-    /// The end of its log.
+    /// How often its log has this text.
     pub fn log_count(&self, text: &str) -> usize {
         let log = std::fs::read_to_string(self.process.log()).unwrap_or_default();
         log.matches(text).count()

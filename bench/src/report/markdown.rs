@@ -36,7 +36,9 @@ absolutes. Medians of rounds in which the peers took turns in changing order; in
 with 95 % confidence (bootstrap over rounds). Every answer was checked for its status and its exact length. Processor time
 is that of all processes of a server; what the kernel does on the loopback device counts for whoever runs at that moment, so that part of the
 receiving is the sender's, and the discarding the clients'. Slow clients, and those of cold files, have the least priority (nice 19):
-they would be on other machines, and are not what a page or another download should wait for.
+they would be on other machines, and are not what a page or another download should wait for; the warm file beside cold ones is locked in memory.
+Crowds of slow clients grow one after the other, so that what a machine does meanwhile is in their ratios. A difference that may be none
+is neither reached nor missed.
 ";
 
 /// What was to be reached, and whether it is.

@@ -433,7 +433,7 @@ impl Worker {
         self.offer_at(None, connection, file, framing, parts);
     }
 
-    /// It fails where the manager has closed already.
+    /// Offers, and commits once that is accepted.
     pub(crate) fn hand_over_at(
         &self,
         rate: Option<Rate>,
@@ -447,6 +447,7 @@ impl Worker {
         self.commit(OfferId(1)).unwrap();
     }
 
+    /// It fails where the manager has closed already.
     #[allow(dead_code, reason = "the survival tests need it")]
     pub(crate) fn try_offer(
         &self,

@@ -6,10 +6,10 @@ use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use nix::libc;
 
 /// What is written to a TCP connection stays in the kernel, as far as it does not fill a segment. Dropped, it leaves; the
-/// kernel lets it go after 200 ms anyway.
+/// kernel lets it go anyway, after 200 ms or a retransmission timeout.
 #[derive(Debug)]
 pub(crate) struct Cork {
-    /// Of the connection, which the web server keeps open until the request is over.
+    /// Of the connection, which the web server keeps open at least until the answer is finished; by then this is dropped.
     number: RawFd,
 }
 

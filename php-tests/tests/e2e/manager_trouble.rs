@@ -217,10 +217,16 @@ fn an_offer_is_announced_only_where_one_is_likely(kind: Kind) -> anyhow::Result<
             let unchanged = ask(case.get_file(big).with("If-None-Match", &etag))?;
             unchanged.has_status(304)?;
             ask(case.get_file(&case.files.page))?.is_the_file(&case.files.page)?;
+            ask(case.head_file(big))?.has_status(200)?;
         }
+        let needless = || announcements() - before;
+        ensure!(
+            needless() == 0,
+            "{} announcements without an offer",
+            needless()
+        );
         handed_off(&case)?;
-        let more = announcements() - before;
-        ensure!(more <= 1, "{more} announcements for one offer");
+        ensure!(needless() <= 1, "{} announcements of one offer", needless());
         Ok(())
     })
 }
