@@ -390,12 +390,8 @@ impl Answer {
     /// # Errors
     /// What is wrong with the packet.
     pub fn decode(packet: &[u8]) -> Result<Answer, DecodeError> {
-        match decode_header(packet, Kind::Accept) {
-            Ok(id) if packet.len() == HEADER_BYTES => Ok(Answer::Accept(id)),
-            Ok(_) => Err(DecodeError::Length {
-                got: packet.len(),
-                expected: HEADER_BYTES,
-            }),
+        match decode_alone(packet, Kind::Accept) {
+            Ok(id) => Ok(Answer::Accept(id)),
             Err(DecodeError::Kind(_)) => {
                 let id = decode_header(packet, Kind::Reject)?;
                 if packet.len() != HEADER_BYTES + 2 {
@@ -423,14 +419,7 @@ impl Commit {
     /// # Errors
     /// What is wrong with the packet.
     pub fn decode(packet: &[u8]) -> Result<Commit, DecodeError> {
-        let id = decode_header(packet, Kind::Commit)?;
-        if packet.len() != HEADER_BYTES {
-            return Err(DecodeError::Length {
-                got: packet.len(),
-                expected: HEADER_BYTES,
-            });
-        }
-        Ok(Commit(id))
+        decode_alone(packet, Kind::Commit).map(Commit)
     }
 }
 
@@ -445,14 +434,7 @@ impl Announcement {
     /// # Errors
     /// What is wrong with the packet.
     pub fn decode(packet: &[u8]) -> Result<Announcement, DecodeError> {
-        let id = decode_header(packet, Kind::Announcement)?;
-        if packet.len() != HEADER_BYTES {
-            return Err(DecodeError::Length {
-                got: packet.len(),
-                expected: HEADER_BYTES,
-            });
-        }
-        match id {
+        match decode_alone(packet, Kind::Announcement)? {
             OfferId(0) => Ok(Announcement),
             OfferId(_) => Err(DecodeError::Field("offer id")),
         }
@@ -491,6 +473,18 @@ fn decode_header(packet: &[u8], expected: Kind) -> Result<OfferId, DecodeError> 
         return Err(DecodeError::Kind(kind));
     }
     Ok(OfferId(u64_at(bytes, 8)))
+}
+
+/// A packet that is the header alone.
+fn decode_alone(packet: &[u8], expected: Kind) -> Result<OfferId, DecodeError> {
+    let id = decode_header(packet, expected)?;
+    if packet.len() != HEADER_BYTES {
+        return Err(DecodeError::Length {
+            got: packet.len(),
+            expected: HEADER_BYTES,
+        });
+    }
+    Ok(id)
 }
 
 fn decode_framing(

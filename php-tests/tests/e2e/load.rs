@@ -24,7 +24,21 @@ type Begun = (Tagged, Connection, Head, Vec<u8>);
 const SLOW_CLIENTS: usize = 200;
 
 /// A page that waits for a worker waits for a download, which is forever here; the machine is busy, though.
-pub(crate) const PAGE_PATIENCE: Duration = Duration::from_secs(2);
+const PAGE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Ten pages, one after the other, of which none waits for a worker.
+pub(crate) fn pages_come_at_once(case: &Case) -> anyhow::Result<()> {
+    for _ in 0..10 {
+        let asked = Instant::now();
+        case.page()?;
+        ensure!(
+            asked.elapsed() < PAGE_PATIENCE,
+            "a page took {:?}",
+            asked.elapsed()
+        );
+    }
+    Ok(())
+}
 
 fn two_hundred_slow_downloads_run_and_a_page_still_answers(kind: Kind) -> anyhow::Result<()> {
     on_a_new_stack(kind, &Options::with_manager(), |stack| {
@@ -33,15 +47,7 @@ fn two_hundred_slow_downloads_run_and_a_page_still_answers(kind: Kind) -> anyhow
         while begun.len() < SLOW_CLIENTS {
             begun.extend(begin_some(&case)?);
         }
-        for _ in 0..10 {
-            let asked = Instant::now();
-            case.page()?;
-            ensure!(
-                asked.elapsed() < PAGE_PATIENCE,
-                "a page took {:?}",
-                asked.elapsed()
-            );
-        }
+        pages_come_at_once(&case)?;
         let finished = stack.manager().finished_jobs();
         ensure!(
             finished == 0,

@@ -1,7 +1,5 @@
 //! What a connection takes at once leaves in-process, by the default of `send_file.min_size`.
 
-use std::time::Instant;
-
 use anyhow::ensure;
 use send_file_php_tests::case::{Case, Tagged};
 use send_file_php_tests::client::Connection;
@@ -9,7 +7,7 @@ use send_file_php_tests::files::Sample;
 use send_file_php_tests::limits::WORKERS;
 use send_file_php_tests::stack::{Kind, Options, Stack};
 
-use crate::load::PAGE_PATIENCE;
+use crate::load::pages_come_at_once;
 use crate::{OwnBody, named, on_a_new_stack};
 
 pub(crate) const OWN_CASES: &[(&str, OwnBody)] = named![
@@ -62,15 +60,7 @@ fn clients_that_read_nothing_of_a_megabyte_hold_no_worker(kind: Kind) -> anyhow:
         let clients: Vec<_> = (0..4 * WORKERS)
             .map(|_| ask_from_afar(&case, &sample))
             .collect::<anyhow::Result<_>>()?;
-        for _ in 0..10 {
-            let asked = Instant::now();
-            case.page()?;
-            ensure!(
-                asked.elapsed() < PAGE_PATIENCE,
-                "a page took {:?}",
-                asked.elapsed()
-            );
-        }
+        pages_come_at_once(&case)?;
         for (request, mut connection) in clients {
             let head = connection.read_head()?;
             let answer = request.answered(connection.read_rest(head, &[], &mut |_| {})?);
