@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{bail, ensure};
 use send_file_php_tests::case::{Case, Tagged};
@@ -23,21 +23,11 @@ type Begun = (Tagged, Connection, Head, Vec<u8>);
 
 const SLOW_CLIENTS: usize = 200;
 
-/// A page that waits for a worker waits for a download, which is forever here; the machine is busy, though.
-const PAGE_PATIENCE: Duration = Duration::from_secs(2);
-
-/// Ten pages, one after the other, of which none waits for a worker.
-pub(crate) fn pages_come_at_once(case: &Case) -> anyhow::Result<()> {
-    for _ in 0..10 {
-        let asked = Instant::now();
-        case.page()?;
-        ensure!(
-            asked.elapsed() < PAGE_PATIENCE,
-            "a page took {:?}",
-            asked.elapsed()
-        );
-    }
-    Ok(())
+/// Ten pages, one after the other. One that waited for a worker would wait for a download, which is over only when its
+/// client reads on: for longer than any client here waits. How long a page takes tells nothing: a web server may well
+/// be busy for seconds with filling the buffers of all those clients.
+pub(crate) fn pages_come(case: &Case) -> anyhow::Result<()> {
+    (0..10).try_for_each(|_| case.page().map(drop))
 }
 
 fn two_hundred_slow_downloads_run_and_a_page_still_answers(kind: Kind) -> anyhow::Result<()> {
@@ -47,7 +37,7 @@ fn two_hundred_slow_downloads_run_and_a_page_still_answers(kind: Kind) -> anyhow
         while begun.len() < SLOW_CLIENTS {
             begun.extend(begin_some(&case)?);
         }
-        pages_come_at_once(&case)?;
+        pages_come(&case)?;
         let finished = stack.manager().finished_jobs();
         ensure!(
             finished == 0,

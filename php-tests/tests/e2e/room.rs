@@ -7,7 +7,7 @@ use send_file_php_tests::files::Sample;
 use send_file_php_tests::limits::WORKERS;
 use send_file_php_tests::stack::{Kind, Options, Stack};
 
-use crate::load::pages_come_at_once;
+use crate::load::pages_come;
 use crate::{OwnBody, named, on_a_new_stack};
 
 pub(crate) const OWN_CASES: &[(&str, OwnBody)] = named![
@@ -60,7 +60,7 @@ fn clients_that_read_nothing_of_a_megabyte_hold_no_worker(kind: Kind) -> anyhow:
         let clients: Vec<_> = (0..4 * WORKERS)
             .map(|_| ask_from_afar(&case, &sample))
             .collect::<anyhow::Result<_>>()?;
-        pages_come_at_once(&case)?;
+        pages_come(&case)?;
         for (request, mut connection) in clients {
             let head = connection.read_head()?;
             let answer = request.answered(connection.read_rest(head, &[], &mut |_| {})?);
