@@ -235,7 +235,9 @@ impl Job {
         if std::mem::take(&mut self.may_be_corked) {
             let turn = self.take_steps(slot, WITH_HEADERS_BYTES, now);
             socket::take_cork_out(self.connection());
-            return turn;
+            if turn != Turn::Again {
+                return turn;
+            }
         }
         self.take_steps(slot, self.warmth.turn_bytes(), now)
     }
@@ -464,8 +466,8 @@ mod tests {
     }
 
     #[test]
-    fn headers_behind_a_cork_leave_with_the_first_bytes_and_nothing_waits_from_then_on() {
-        let body = vec![7; 4 * WITH_HEADERS_BYTES as usize];
+    fn headers_behind_a_cork_leave_with_the_first_bytes_and_a_short_body_in_the_same_turn() {
+        let body = vec![7; WITH_HEADERS_BYTES as usize * 3 / 2];
         let body_bytes = body.len() as u64;
         let (mut client, server) = connection();
         socket::put_cork_in(server.as_fd());
@@ -485,8 +487,8 @@ mod tests {
         let slot = table.slot(index);
         let unsent = Unsent::new(1 << 30, 1, now);
         job.take_over(&slot, patience(), unsent, now).unwrap();
-        assert_eq!(job.turn(&slot, now), Turn::Again);
-        assert_eq!(job.body_sent(), WITH_HEADERS_BYTES);
+        assert_eq!(job.turn(&slot, now), Turn::Wait);
+        assert_eq!(job.body_left_bytes(), 0);
         assert!(!socket::is_corked(job.connection()));
         let mut start = [0; 8];
         client.read_exact(&mut start).unwrap();
