@@ -50,3 +50,6 @@ pub(crate) const OPENING_AT_ONCE: usize = 64;
 
 /// How long a page may take until its site counts as down.
 pub(crate) const PAGE_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Connections that the responder answers at the same time: more than there are fast clients in any scenario.
+pub(crate) const RESPONDER_THREADS: usize = 16;

@@ -44,10 +44,17 @@ impl Machine {
     }
 }
 
-/// The commit of the working tree, with a sign where files differ from it.
+/// The commit of the working tree, with a sign where files differ from it that are not written by a measurement.
 pub(crate) fn commit() -> String {
-    let describe = ["describe", "--always", "--dirty=+", "--exclude=*"];
-    first_line("git", &describe).unwrap_or_else(|| "unknown".to_owned())
+    let commit = first_line("git", &["rev-parse", "--short", "HEAD"]);
+    let others = [":/", ":!/bench/results", ":!/README.md"];
+    let status = [
+        &["status", "--porcelain", "--untracked-files=no"],
+        &others[..],
+    ]
+    .concat();
+    let sign = first_line("git", &status).map_or("", |_| "+");
+    commit.map_or_else(|| "unknown".to_owned(), |commit| commit + sign)
 }
 
 /// The first line that a program prints, wherever to.

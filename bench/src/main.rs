@@ -32,9 +32,9 @@ mod template;
 use std::process::ExitCode;
 
 use clap::Parser;
-use send_file_php_tests::limits::WORKERS;
 
 use crate::arguments::Arguments;
+use crate::limits::RESPONDER_THREADS;
 use crate::plan::Plan;
 use crate::scenario::Scenario;
 
@@ -50,7 +50,7 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if let [socket, files] = &arguments.responder[..] {
-        return responder::serve(socket, files, WORKERS);
+        return responder::serve(socket, files, RESPONDER_THREADS);
     }
     let plan = Plan::new(arguments);
     let scenarios = match &arguments.scenarios[..] {

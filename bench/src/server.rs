@@ -31,7 +31,7 @@ const SCRIPTS: [(&str, &str); 5] = [
     ("xsendfile.php", include_str!("../docroot/xsendfile.php")),
 ];
 
-/// What is shipped for send_file() behind nginx; the relay has it, too.
+/// What is shipped for send_file() behind nginx; all that PHP or the relay sends through nginx has it, too.
 const SNIPPET: &str = include_str!("../../packaging/send-file.nginx.conf");
 
 /// Who a process works for.
@@ -161,7 +161,7 @@ impl Server {
 
     fn start_nginx(&self) -> anyhow::Result<Process> {
         let snippet = match self.peer.way {
-            Way::SendFile | Way::Relay => SNIPPET,
+            Way::SendFile | Way::Relay | Way::Readfile => SNIPPET,
             _ => "",
         };
         let values = [

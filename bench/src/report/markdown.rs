@@ -33,7 +33,7 @@ const INTRODUCTION: &str = "\
 
 Written by `make bench`. Servers, PHP, the manager and the clients share the cores of one machine, so trust the ratios and not the
 absolutes. Medians of rounds in which the peers took turns in changing order; in parentheses the interval that a ratio is in
-with 95 % confidence (bootstrap over rounds). Every answer was checked for its status and its exact length. Processor time
+with 95 % confidence (bootstrap over rounds, which are 5 at least; less sure where they are few). PHP has 5 workers in each. Every answer was checked for its status and its exact length. Processor time
 is that of all processes of a server; what the kernel does on the loopback device counts for whoever runs at that moment, so that part of the
 receiving is the sender's, and the discarding the clients'. Slow clients, and those of cold files, have the least priority (nice 19):
 they would be on other machines, and are not what a page or another download should wait for; the warm file beside cold ones is locked in memory.

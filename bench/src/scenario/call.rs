@@ -92,7 +92,8 @@ fn start_stacks() -> anyhow::Result<Vec<(Stack, Option<Stack>)>> {
     let by_default = Options::with_manager()
         .ini("zend_extension=opcache.so")
         .ini(format!("send_file.min_size={DEFAULT_MIN_SIZE}"))
-        .script("plain_send.php", include_str!("../../docroot/send.php"));
+        .script("plain_send.php", include_str!("../../docroot/send.php"))
+        .script("hello.php", include_str!("../../docroot/hello.php"));
     let options = Options::with_manager()
         .ini("zend_extension=opcache.so")
         .ini("send_file.min_size=0")
@@ -135,6 +136,8 @@ fn turn(
         sends.push(get(&of_file("plain_send.php"), file.len)?);
         pages.push(get("/hello.php", HELLO_BYTES)?);
         if let Some(by_default) = by_default {
+            // As warm as the other server is when it is asked.
+            timed_us(by_default.address, "/hello.php", HELLO_BYTES)?;
             let target = of_file("plain_send.php");
             default_sends.push(timed_us(by_default.address, &target, file.len)?);
         }

@@ -30,7 +30,7 @@ const WORKS: [Work; 3] = [
         body_bytes: 1_000_000_000,
         smoke_bytes: 2_000_000,
         stop: Stop::Responses(CONNECTIONS as u64),
-        rounds: 3,
+        rounds: 7,
     },
     Work {
         name: "1 MB",

@@ -21,7 +21,6 @@ const CPU_CLIENTS: &str = "clients";
 const FILE_BYTES: u64 = 1_000_000_000;
 const SMOKE_BYTES: u64 = 2_000_000;
 
-/// A client that downloads alone does so often, as one download is short; eight at the same time are an average by themselves.
 const WORKS: [Work; 2] = [
     Work {
         name: "1 connection",
@@ -31,7 +30,7 @@ const WORKS: [Work; 2] = [
     Work {
         name: "8 connections",
         connections: 8,
-        rounds: 3,
+        rounds: 7,
     },
 ];
 

@@ -133,6 +133,7 @@ impl Manager {
         manager.signal(Signal::SIGKILL);
         let mut child = manager.child.lock().unwrap();
         child.wait().unwrap();
+        manager.wait_until_nobody_listens();
         let full = File::options().write(true).open("/dev/full").unwrap();
         *child = command(&manager.program, &manager.socket, 1024, &[])
             .stderr(full)
@@ -148,6 +149,11 @@ impl Manager {
             channel::connect_to(&self.socket).ok()
         });
         self.wait_until_idle();
+    }
+
+    /// Its first process may be gone while others, killed as well, still have the socket.
+    fn wait_until_nobody_listens(&self) {
+        until("nobody listens", || channel::connect_to(&self.socket).err());
     }
 
     /// Starts a second daemon on the same socket, which must end by itself.
@@ -170,6 +176,7 @@ impl Manager {
     pub(crate) fn restart(&self) {
         let mut child = self.child.lock().unwrap();
         child.wait().unwrap();
+        self.wait_until_nobody_listens();
         *child = self.command().stderr(log(&self.directory)).spawn().unwrap();
         drop(child);
         self.wait_until_listening();
