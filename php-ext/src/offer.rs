@@ -132,17 +132,10 @@ fn connect_before(settings: &Settings, deadline: Instant) -> Result<Link, NotTak
 fn wait_for_answer(manager: BorrowedFd, id: OfferId, deadline: Instant) -> Result<(), NotTaken> {
     let yield_until = Instant::now() + YIELDING;
     let mut answers = 0;
-    let mut has_ended = false;
     while answers < MAX_STRAY_ANSWERS {
         // One byte to spare, so that a packet too long is seen as such.
         let mut packet = [0; HEADER_BYTES + 3];
         let length = match receive(manager, &mut packet) {
-            // Linux looks for an error and into the queue first and for the end then: of a manager that closes in between it
-            // reports the end although the offer was left unread, or the answer is queued. The second answer is right.
-            Ok(0) if !has_ended => {
-                has_ended = true;
-                continue;
-            }
             Ok(0) => return Err(NotTaken::Closed),
             Ok(length) => length,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

@@ -65,9 +65,13 @@ pub fn send(socket: BorrowedFd, packet: &[u8], descriptors: &[BorrowedFd]) -> io
 /// # Errors
 /// Those of recv(2).
 pub fn receive(socket: BorrowedFd, packet: &mut [u8]) -> io::Result<usize> {
+    let mut has_ended = false;
     loop {
         match recv(socket.as_raw_fd(), packet, MsgFlags::MSG_DONTWAIT) {
             Err(Errno::EINTR) => {}
+            // Linux looks for an error, then into the queue, then for the end: if the other side closes in between, it reports
+            // the end although a packet of ours was left unread, or one of theirs is queued. The second answer is right.
+            Ok(0) if !has_ended => has_ended = true,
             result => return Ok(result?),
         }
     }
@@ -268,10 +272,16 @@ mod tests {
     use std::fs::File;
     use std::mem::MaybeUninit;
     use std::os::fd::AsFd;
-    use std::sync::{Mutex, MutexGuard};
+    use std::sync::{Mutex, MutexGuard, PoisonError};
 
     /// Tests that count the descriptors of the process must not run beside each other.
     static DESCRIPTOR_TABLE: Mutex<()> = Mutex::new(());
+
+    fn alone() -> MutexGuard<'static, ()> {
+        DESCRIPTOR_TABLE
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
 
     struct Channel {
         _alone: MutexGuard<'static, ()>,
@@ -283,9 +293,7 @@ mod tests {
 
     impl Channel {
         fn new() -> Channel {
-            let alone = DESCRIPTOR_TABLE
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            let alone = alone();
             let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
             let (worker, manager) =
                 socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags).unwrap();
@@ -347,6 +355,30 @@ mod tests {
 
     fn regular_file() -> File {
         File::open("/proc/self/exe").unwrap()
+    }
+
+    #[test]
+    fn an_end_does_not_hide_that_a_packet_was_left_unread() {
+        let _alone = alone();
+        for _ in 0..2000 {
+            let (ours, theirs) = socketpair(
+                AddressFamily::Unix,
+                SockType::SeqPacket,
+                None,
+                SockFlag::empty(),
+            )
+            .unwrap();
+            send(ours.as_fd(), b"unread", &[]).unwrap();
+            let closer = std::thread::spawn(move || drop(theirs));
+            let error = loop {
+                match receive(ours.as_fd(), &mut [0; 8]) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    result => break result.unwrap_err(),
+                }
+            };
+            assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+            closer.join().unwrap();
+        }
     }
 
     #[test]
